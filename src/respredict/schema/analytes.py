@@ -18,7 +18,7 @@ from respredict.schema.quantities import Quantity
 
 __all__ = ["ANALYTES", "Analyte", "Unit", "analyte", "likelier_unit"]
 
-#: ng/dL to one nmol/L of testosterone (288.42 g/mol), pg/mL to one pmol/L of estradiol (272.38 g/mol)
+# By molar mass: testosterone 288.42 g/mol, estradiol 272.38 g/mol.
 NG_DL_PER_NMOL_L = 28.842
 PG_ML_PER_PMOL_L = 0.27238
 
@@ -182,7 +182,7 @@ ANALYTES: tuple[Analyte, ...] = (
         low=0.05,
         high=100.0,
         loinc="10501-5",
-        meaning="Luteinising hormone. Lower in men who improved; high values point to the testis.",
+        meaning="Luteinising hormone. Lower in men who improved; high: a failing testis.",
         within_man_cv=0.28,
         cv_source="abbara2022",
         median=4.5,
@@ -196,7 +196,7 @@ ANALYTES: tuple[Analyte, ...] = (
         low=0.05,
         high=150.0,
         loinc="15067-2",
-        meaning="Follicle-stimulating hormone. Lower in men who improved; high values point to the testis.",
+        meaning="Follicle-stimulating hormone. Lower in men who improved; high: a failing testis.",
         within_man_cv=0.09,
         cv_source="abbara2022",
         median=5.7,

@@ -1,0 +1,1 @@
+"""The service: one edge, one BentoML endpoint, thin."""

@@ -1,0 +1,220 @@
+"""A model as a folder named by its digest: what is served, replayed and compared.
+
+``model.skops`` holds the fitted pipeline and no code; ``meta.json`` says what it
+is. The digest is SHA-256 over the sorted pairs of file name and file digest, so a
+changed byte anywhere is another model, and is refused at load.
+
+To add a file, add it to ``_FILES`` and to the reader; bundles without it stay readable
+only if the reader says what its absence means.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from respredict.errors import BundleError, RegistryError
+
+__all__ = [
+    "Bundle",
+    "champion",
+    "digest_of",
+    "load_bundle",
+    "set_champion",
+    "write_atomically",
+    "write_bundle",
+]
+
+FORMAT = 1
+_FILES = ("meta.json", "model.skops")
+_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+_ADDRESS = re.compile(r'(?<="__id__": )\d+|(?<="file": ")\d+(?=\.npy")|^\d+(?=\.npy$)')
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded model.
+
+    Parameters
+    ----------
+    digest : str
+        ``sha256:`` and 64 hexadecimal digits.
+    pipeline : sklearn.pipeline.Pipeline
+        Fitted; its ``predict_proba`` is the truth that is served.
+    meta : mapping
+        Name, predictors, outcome scheme, what it was trained on, versions.
+    folder : Path
+        Where it lies.
+    """
+
+    digest: str
+    pipeline: Any
+    meta: Mapping[str, Any]
+    folder: Path
+
+
+def digest_of(folder: Path) -> str:
+    """Return the digest of the files in a bundle's folder.
+
+    Raises
+    ------
+    BundleError
+        If a file is missing or one too many.
+    """
+    names = tuple(sorted(entry.name for entry in folder.iterdir()))
+    if names != tuple(sorted(_FILES)):
+        msg = (
+            f"a bundle must hold {', '.join(_FILES)}, got {', '.join(names) or 'nothing'} "
+            f"in {folder.name}. Register the model again."
+        )
+        raise BundleError(msg)
+    whole = hashlib.sha256()
+    for name in names:
+        part = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        whole.update(f"{name} {part}\n".encode())
+    return f"sha256:{whole.hexdigest()}"
+
+
+def write_bundle(home: Path, pipeline: Any, meta: Mapping[str, Any]) -> Bundle:
+    """Write a fitted pipeline as a bundle; the same model again is the same folder.
+
+    Parameters
+    ----------
+    home : Path
+        ``RESPREDICT_HOME``.
+    pipeline : sklearn.pipeline.Pipeline
+        Fitted.
+    meta : mapping
+        Plain JSON values.
+
+    Returns
+    -------
+    Bundle
+        As :func:`load_bundle` reads it back.
+    """
+    import skops.io
+
+    bundles = home / "bundles"
+    bundles.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".writing-", dir=bundles))
+    try:
+        (folder / "model.skops").write_bytes(_reproducible(skops.io.dumps(pipeline)))
+        text = json.dumps({"format": FORMAT, **meta}, indent=1, sort_keys=True, allow_nan=False)
+        (folder / "meta.json").write_text(text + "\n", encoding="utf-8")
+        digest = digest_of(folder)
+        target = bundles / digest.removeprefix("sha256:")
+        if not target.exists():
+            folder.chmod(0o755)
+            folder.replace(target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return load_bundle(home, digest)
+
+
+def load_bundle(home: Path, digest: str) -> Bundle:
+    """Load a bundle by its digest, refusing one whose bytes are not those named.
+
+    Raises
+    ------
+    BundleError
+        If it was changed, is of another format, or asks for types that are not trusted.
+    RegistryError
+        If there is none.
+    """
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    from respredict.model import TRUSTED_TYPES
+
+    folder = home / "bundles" / digest.removeprefix("sha256:")
+    if not folder.is_dir():
+        msg = (
+            f"the model must be in {folder.parent}, got no {digest[:19]}…. Train or copy it there."
+        )
+        raise RegistryError(msg)
+    found = digest_of(folder)
+    if found != digest:
+        msg = (
+            f"the bundle {digest[:19]}… must hold the bytes it is named by, got {found[:19]}…: "
+            "a file was changed. Restore it from a copy, or register the model again."
+        )
+        raise BundleError(msg)
+    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    if meta.get("format") != FORMAT:
+        msg = f"a bundle must have format {FORMAT}, got {meta.get('format')!r}. Register it again."
+        raise BundleError(msg)
+    try:
+        pipeline = skops.io.load(folder / "model.skops", trusted=list(TRUSTED_TYPES))
+    except UntrustedTypesFoundException as error:
+        msg = f"a model must hold trusted types only, got {error}. Do not use this file."
+        raise BundleError(msg) from error
+    return Bundle(digest=digest, pipeline=pipeline, meta=meta, folder=folder)
+
+
+def champion(home: Path) -> dict[str, Any]:
+    """Return what ``champion.json`` says: name, version, digest.
+
+    Raises
+    ------
+    RegistryError
+        If no model was promoted yet.
+    """
+    file = home / "champion.json"
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        msg = f"a champion must be promoted first, got none in {home}. Run: respredict promote."
+        raise RegistryError(msg) from error
+
+
+def set_champion(home: Path, told: Mapping[str, Any]) -> None:
+    """Write ``champion.json`` in one step; workers that poll it see the old or the new one."""
+    write_atomically(home / "champion.json", json.dumps(told, indent=1) + "\n")
+
+
+def write_atomically(file: Path, content: str | bytes) -> None:
+    """Replace a file in one step, synced to disk before it takes its name."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, 0o644)  # noqa: PTH101 - the name is mkstemp's
+        os.replace(name, file)  # noqa: PTH105
+    except BaseException:
+        os.unlink(name)  # noqa: PTH108
+        raise
+
+
+def _reproducible(archive: bytes) -> bytes:
+    """Return a skops archive without dates and memory addresses: one model, one digest.
+
+    skops names nodes and array files by the address they had; they are numbered here in
+    the order they appear instead.
+    """
+    with zipfile.ZipFile(io.BytesIO(archive)) as source:
+        members = {name: source.read(name) for name in source.namelist()}
+    schema = members.pop("schema.json").decode()
+    number = {old: str(i) for i, old in enumerate(dict.fromkeys(_ADDRESS.findall(schema)), start=1)}
+    schema = _ADDRESS.sub(lambda match: number[match[0]], schema)
+    renamed = {_ADDRESS.sub(lambda match: number[match[0]], n): d for n, d in members.items()}
+    fixed = io.BytesIO()
+    with zipfile.ZipFile(fixed, "w") as target:
+        for name, data in [("schema.json", schema.encode()), *sorted(renamed.items())]:
+            member = zipfile.ZipInfo(name, date_time=_ZIP_DATE)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            target.writestr(member, data)
+    return fixed.getvalue()

@@ -1,0 +1,1 @@
+"""The domain, stated once: analytes, quantities, the record and the request."""

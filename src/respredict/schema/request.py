@@ -1,0 +1,343 @@
+"""A request for a score: the JSON a clinician's system sends, checked to the last field.
+
+``REQUEST_FIELDS`` follows from the analytes; nothing is read that is not listed, and
+every broken rule is told at once as ``{field, rule, got, remedy}``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from respredict.errors import Problem, RequestError, nearest
+from respredict.schema.analytes import ANALYTES, Analyte, Unit
+from respredict.schema.quantities import Quantity, comparator_of
+from respredict.schema.record import AGE, BMI, Column
+
+__all__ = ["REQUEST_FIELDS", "TESTOSTERONE_USE", "Request", "Treatment", "read_request"]
+
+#: How testosterone use is written, and the words read as the same.
+TESTOSTERONE_USE: dict[str, tuple[str, ...]] = {
+    "never": (),
+    "past": ("prior", "stopped", "former"),
+    "current": ("ongoing",),
+}
+_FLAGS = ("clomiphene", "tamoxifen", "gonadotropin_or_gnrh")
+_TREATMENT_FIELDS = ("testosterone", "stopped_on", "anastrozole_mg_week", *_FLAGS)
+_BODY = {"age": AGE, "bmi": BMI}
+_DATES = ("sampled_on", "semen_sampled_on")
+_REFERENCE_LENGTH = 100
+_WEEKLY_DOSE = (0.0, 70.0)
+_SHOWN = 40
+
+REQUEST_FIELDS: tuple[str, ...] = (
+    *_BODY,
+    *(a.name for a in ANALYTES),
+    *_DATES,
+    "treatment",
+    "reference",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What he takes or took; None where nobody said."""
+
+    testosterone: str | None = None
+    stopped_on: datetime.date | None = None
+    anastrozole_mg_week: float | None = None
+    clomiphene: bool | None = None
+    tamoxifen: bool | None = None
+    gonadotropin_or_gnrh: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A valid request: quantities in canonical units, absent ones absent.
+
+    Parameters
+    ----------
+    age : float
+        Years.
+    bmi : float or None
+        kg/m2.
+    quantities : mapping of str to Quantity
+        By analyte name, in its canonical unit.
+    received : mapping of str to Quantity
+        The same as they came.
+    sampled_on, semen_sampled_on : date or None
+        Days of the blood and the semen sample.
+    treatment : Treatment
+        What he takes or took.
+    reference : str or None
+        The caller's own pseudonym.
+    """
+
+    age: float
+    bmi: float | None = None
+    quantities: Mapping[str, Quantity] = field(default_factory=dict)
+    received: Mapping[str, Quantity] = field(default_factory=dict)
+    sampled_on: datetime.date | None = None
+    semen_sampled_on: datetime.date | None = None
+    treatment: Treatment = field(default_factory=Treatment)
+    reference: str | None = None
+
+
+def read_request(body: object) -> Request:
+    """Check a parsed JSON body and return the request it makes.
+
+    Parameters
+    ----------
+    body : object
+        What ``json.loads`` gave.
+
+    Returns
+    -------
+    Request
+        In canonical units.
+
+    Raises
+    ------
+    RequestError
+        With every problem found.
+
+    Examples
+    --------
+    >>> request = read_request({"age": 34, "lh": {"value": 3.4, "unit": "mIU/mL"}})
+    >>> request.quantities["lh"]
+    Quantity(value=3.4, unit='[IU]/L', comparator='')
+    """
+    if not isinstance(body, Mapping):
+        raise RequestError(
+            Problem("request", "be a JSON object", _shown(body), 'Send {"age": 34, ...}')
+        )
+    reader = _Reader()
+    reader.refuse_unknown(body, REQUEST_FIELDS, "")
+    if body.get("age") is None:
+        reader.add("age", "be given", "nothing", "Send the man's age in years")
+    age = reader.limited("age", body.get("age"), AGE)
+    bmi = reader.limited("bmi", body.get("bmi"), BMI)
+    pairs = {
+        a.name: reader.quantity(a, body[a.name]) for a in ANALYTES if body.get(a.name) is not None
+    }
+    request = Request(
+        age=age if age is not None else math.nan,
+        bmi=bmi,
+        quantities={name: pair[1] for name, pair in pairs.items() if pair},
+        received={name: pair[0] for name, pair in pairs.items() if pair},
+        sampled_on=reader.date("sampled_on", body.get("sampled_on")),
+        semen_sampled_on=reader.date("semen_sampled_on", body.get("semen_sampled_on")),
+        treatment=reader.treatment(body.get("treatment")),
+        reference=reader.text("reference", body.get("reference")),
+    )
+    if reader.problems:
+        raise RequestError(reader.problems)
+    return request
+
+
+class _Reader:
+    """Reads one body, collecting what is wrong with it."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def add(self, where: str, rule: str, got: str, remedy: str) -> None:
+        self.problems.append(Problem(where, rule, got, remedy))
+
+    def refuse_unknown(self, body: Mapping[Any, Any], known: tuple[str, ...], prefix: str) -> None:
+        for name in body:
+            if name not in known:
+                advice = nearest(str(name), known)
+                self.add(
+                    f"{prefix}{name}"[:_SHOWN],
+                    "be a known field",
+                    "an unknown one",
+                    f"{advice}Send only: {', '.join(known)}",
+                )
+
+    def number(self, where: str, value: object) -> float | None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.add(where, "be a number", _shown(value), "Send a JSON number, without quotes")
+            return None
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            self.add(
+                where, "be a finite number", _shown(value), "Send a measured value or leave it out"
+            )
+            return None
+        return number
+
+    def limited(self, where: str, value: object, of: Column) -> float | None:
+        if value is None:
+            return None
+        number = self.number(where, value)
+        if number is not None and not of.low <= number <= of.high:
+            self.add(
+                where,
+                f"be {of.low:g} to {of.high:g} {of.unit}",
+                f"{number:g}",
+                "Check the value",
+            )
+            return None
+        return number
+
+    def quantity(self, of: Analyte, value: object) -> tuple[Quantity, Quantity] | None:
+        """Return the quantity as received and in the canonical unit."""
+        units = " or ".join(unit.code for unit in of.units)
+        if not isinstance(value, Mapping):
+            example = f'{{"value": {_example(value)}, "unit": "{of.unit}"}}'
+            self.add(
+                of.name,
+                "be an object with value and unit",
+                f"{_shown(value)} without a unit",
+                f"Send {example}; units: {units}",
+            )
+            return None
+        before = len(self.problems)
+        self.refuse_unknown(value, ("value", "unit", "comparator"), f"{of.name}.")
+        number = None
+        if value.get("value") is None:
+            self.add(f"{of.name}.value", "be given", "nothing", "Send the measured value")
+        else:
+            number = self.number(f"{of.name}.value", value["value"])
+        written = value.get("unit")
+        unit = of.find_unit(written) if isinstance(written, str) else None
+        if unit is None:
+            got = "nothing" if written is None else _shown(written)
+            self.add(
+                f"{of.name}.unit", f"be {units}", got, "Send the unit of the laboratory's report"
+            )
+        side = self.comparator(of, value.get("comparator"))
+        if number is None or unit is None or side is None or len(self.problems) > before:
+            return None
+        received = Quantity(number, str(written), side)
+        canonical = of.canonical(number, unit, side)
+        return (received, canonical) if self.inside(of, unit, received, canonical) else None
+
+    def comparator(self, of: Analyte, written: object) -> Any:
+        side = (
+            "" if written is None else comparator_of(written) if isinstance(written, str) else None
+        )
+        if side is None:
+            self.add(
+                f"{of.name}.comparator",
+                "be one of <, <=, >, >=",
+                _shown(written),
+                "Leave it out for an exact value",
+            )
+        return side
+
+    def inside(self, of: Analyte, unit: Unit, received: Quantity, canonical: Quantity) -> bool:
+        """Say whether a reading lies inside the hard limits, told in the unit it came in."""
+        where = f"{of.name}.value"
+        if canonical.comparator and canonical.value <= 0:
+            self.add(
+                where, "be above 0 behind a comparator", f"{received}", "Send the assay's limit"
+            )
+            return False
+        if of.low <= canonical.value <= of.high:
+            return True
+        limits = f"{of.low / unit.factor:.4g} to {of.high / unit.factor:.4g}"
+        self.add(
+            where,
+            f"be {limits} {received.unit}",
+            f"{received}",
+            _unit_advice(of, received.value, unit) or "Check the value and its unit",
+        )
+        return False
+
+    def date(self, where: str, value: object) -> datetime.date | None:
+        if value is None:
+            return None
+        if isinstance(value, str) and len(value) == len("2026-01-31"):
+            try:
+                return datetime.date.fromisoformat(value)
+            except ValueError:
+                pass  # told below, like every other wrong date
+        self.add(where, "be a date, YYYY-MM-DD", _shown(value), "Send the day, as in 2026-01-31")
+        return None
+
+    def text(self, where: str, value: object) -> str | None:
+        if value is None:
+            return None
+        if isinstance(value, str) and len(value) <= _REFERENCE_LENGTH and value.isprintable():
+            return value
+        got = "other text" if isinstance(value, str) else _shown(value)
+        self.add(
+            where,
+            f"be printable text of at most {_REFERENCE_LENGTH} characters",
+            got,
+            "Send a local pseudonym, never a name",
+        )
+        return None
+
+    def flag(self, where: str, value: object) -> bool | None:
+        if value is None or isinstance(value, bool):
+            return value
+        self.add(where, "be true or false", _shown(value), "Leave it out where it is not known")
+        return None
+
+    def treatment(self, value: object) -> Treatment:
+        if value is None:
+            return Treatment()
+        if not isinstance(value, Mapping):
+            self.add("treatment", "be an object", _shown(value), 'Send {"clomiphene": false, ...}')
+            return Treatment()
+        self.refuse_unknown(value, _TREATMENT_FIELDS, "treatment.")
+        dose = value.get("anastrozole_mg_week")
+        if dose is not None:
+            dose = self.limited("treatment.anastrozole_mg_week", dose, _DOSE)
+        return Treatment(
+            testosterone=self.use(value.get("testosterone")),
+            stopped_on=self.date("treatment.stopped_on", value.get("stopped_on")),
+            anastrozole_mg_week=dose,
+            **{name: self.flag(f"treatment.{name}", value.get(name)) for name in _FLAGS},
+        )
+
+    def use(self, value: object) -> str | None:
+        if value is None:
+            return None
+        for canonical, words in TESTOSTERONE_USE.items():
+            if value == canonical or value in words:
+                return canonical
+        self.add(
+            "treatment.testosterone",
+            f"be {', '.join(TESTOSTERONE_USE)}",
+            _shown(value),
+            "Leave it out where it is not known",
+        )
+        return None
+
+
+_DOSE = Column("anastrozole_mg_week", "number", "Weekly dose.", "mg/wk", *_WEEKLY_DOSE)
+
+
+def _unit_advice(of: Analyte, value: float, stated: Unit) -> str | None:
+    """Name the units in which the number would pass, where there are any."""
+    fits = [
+        f"{unit.code} ({value * unit.factor:.4g} {of.unit})"
+        for unit in of.units
+        if unit.factor != stated.factor and of.low <= value * unit.factor <= of.high
+    ]
+    return f"It reads as {' or '.join(fits)}: check the unit" if fits else None
+
+
+def _example(value: object) -> str:
+    ok = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return f"{value}" if ok else "270"
+
+
+def _shown(value: object) -> str:
+    """Return a value for a message: short, and its kind where it is no scalar."""
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, list | tuple):
+        return "an array"
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

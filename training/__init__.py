@@ -1,0 +1,1 @@
+"""The scripts that MLproject calls, and their settings: thin."""
