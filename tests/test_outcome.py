@@ -19,7 +19,7 @@ from respredict.schema.quantities import Quantity
 
 NAN = math.nan
 CONCENTRATION = SCHEMES["concentration"]
-every_scheme = pytest.mark.parametrize("of", SCHEMES.values(), ids=str)
+every_scheme = pytest.mark.parametrize("of", SCHEMES.values(), ids=list(SCHEMES))
 readings = st.one_of(st.just(0.0), st.floats(1e-6, 1e3))
 
 

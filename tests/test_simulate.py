@@ -14,6 +14,7 @@ from scipy.stats import norm, rankdata
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from respredict.chance import chance_only
+from respredict.cohort import read_cohort
 from respredict.errors import CohortError
 from respredict.outcome import categories, movement, scheme, total_motile_count
 from respredict.schema.analytes import ANALYTES
@@ -274,6 +275,14 @@ def test_the_sidecar_says_that_the_cohort_is_synthetic():
     assert told["rows"] == content.count(b"\n") - 1 == 600
     assert (told["file"], told["scheme"]) == (SHIPPED.name, CONCENTRATION.name)
     assert b"\r" not in content
+
+
+def test_the_shipped_cohort_is_read_without_a_problem():
+    """The reader of clinics' tables accepts the shipped cohort, and keeps what it is."""
+    cohort = read_cohort(SHIPPED, need=("outcome",))
+    assert len(cohort.men) == 600
+    assert cohort.provenance.kind == "synthetic"
+    assert all("Its unit is confirmed" in notice for notice in cohort.notices)
 
 
 def test_the_shipped_values_lie_within_the_hard_limits():

@@ -23,6 +23,7 @@ __all__ = ["ColumnReader"]
 
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", ".", "-"})
 _VALUES_SHOWN = 3
+_ROWS_SHOWN = 5
 # 3 of the 3,646 men of NHANES 2013-2016 have a testosterone that reads likelier in
 # nmol/L, 0.08 %: a column with more of them is in two units.
 _SHARE_IN_DOUBT = 0.001
@@ -168,28 +169,30 @@ class ColumnReader:
         value = float(values[doubted][0])
         other = likelier[int(np.searchsorted(distinct, value))]
         assert other is not None
-        reading = f"{value:.4g} {unit.code} reads as {_reread(of, value, other)}"
-        share = doubted.sum() / np.count_nonzero(~np.isnan(values))
-        told = Problem(
-            source,
-            f"be in {unit.code} throughout",
-            f"{doubted.sum()} that {'is' if doubted.sum() == 1 else 'are'} likelier in another"
-            f" unit: {reading}",
+        n = int(doubted.sum())
+        got = f"{n} that read{'s' if n == 1 else ''} likelier in another unit:"
+        got += f" {value:.4g} {unit.code} reads as {_reread(of, value, other)}"
+        rows = _positions(doubted)
+        where = f", in row{'s' if n > 1 else ''} {', '.join(map(str, rows[:_ROWS_SHOWN]))}"
+        where += f" and {n - _ROWS_SHOWN} more" if n > _ROWS_SHOWN else ""
+        remedy = (
             f"Convert them, or, if the unit is right, list {source!r} under units_confirmed"
-            " in cohort.toml",
-            _positions(doubted),
+            " in cohort.toml"
         )
+        rule = f"be in {unit.code} throughout"
+        few = n <= _SHARE_IN_DOUBT * np.count_nonzero(~np.isnan(values))
         if source in self.confirmed:
-            self.notices.append(f"{told.field}: {told.got}; its unit is confirmed in cohort.toml.")
-        elif share > _SHARE_IN_DOUBT:
-            self.problems.append(told)
+            self.notices.append(f"{source}: {got}{where}. Its unit is confirmed in cohort.toml.")
+        elif few:
+            self.notices.append(f"{source}: {got}{where}. Kept as typed, being so few.")
         else:
-            self.notices.append(f"{told} Kept as typed: fewer than one in a thousand.")
+            self.problems.append(Problem(source, rule, got, remedy, rows))
 
     def body_mass_index(self, given: Floats) -> Floats:
         """Fill an absent body mass index from weight and height, and compare the two."""
         weight, height = body_columns()
-        present = [c.name in self.table.cells for c in (weight, height)]
+        there = self.table.cells | self.table.refused
+        present = [c.name in there for c in (weight, height)]
         if not all(present):
             if any(present):
                 self.half_a_body(weight.name if present[0] else height.name)
@@ -208,7 +211,7 @@ class ColumnReader:
     def half_a_body(self, present: str) -> None:
         weight, height = (c.name for c in body_columns())
         absent = height if present == weight else weight
-        if BMI.name in self.table.cells:
+        if BMI.name in self.names.sources:
             self.notices.append(f"{present} is not read: {absent} is absent.")
             return
         remedy = f"Add {absent}, or give {BMI.name}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from respredict._table import shown
 from respredict.errors import Problem, nearest
 from respredict.schema.analytes import ANALYTES, Analyte, Unit
-from respredict.schema.record import BMI, COLUMNS, FOLLOWUP_COLUMNS, alternatives, body_columns
+from respredict.schema.record import COLUMNS, FOLLOWUP_COLUMNS, alternatives, body_columns
 
 __all__ = ["Names", "advice", "read_names"]
 
@@ -40,12 +40,15 @@ class Names:
     problems : list of Problem
         Names that are refused.
     notices : list of str
-        Names that are left unread.
+        Names that are left unread, told.
+    unread : list of str
+        The same names, and the refused ones.
     """
 
     sources: dict[str, tuple[str, Unit | None]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 def read_names(names: Iterable[str], nameless: int = 0) -> Names:
@@ -71,15 +74,19 @@ def read_names(names: Iterable[str], nameless: int = 0) -> Names:
     LH must be named with its unit, got no unit. Name it lh_iu_l or lh_miu_ml.
     """
     found, others, unknown, free = Names(), alternatives(), [], []
+    body = [c.name for c in body_columns()]
     for name in names:
         if name in _CANONICAL:
             _claim(found, name, name, None)
-        elif name in others:
+            continue
+        if name in others:
             canonical, unit = others[name]
             _claim(found, canonical.name, name, unit)
-        elif name in (c.name for c in body_columns()):
             continue
-        elif "testosterone" in name.lower() and re.search("free|bioavailable", name.lower()):
+        if name in body:
+            continue
+        found.unread.append(name)
+        if "testosterone" in name.lower() and re.search("free|bioavailable", name.lower()):
             free.append(shown(name))
         elif problem := _unit_problem(name):
             found.problems.append(problem)
@@ -154,7 +161,6 @@ def _require_a_measurement(found: Names) -> None:
     known = [c.name for c in COLUMNS if c.kind == "measurement"]
     if found.problems or any(name in found.sources for name in known):
         return
-    left = f" {found.notices[-1]}" if found.notices else ""
-    remedy = f"Name at least one as in {known[0]}, {BMI.name}{left.rstrip('.')}"
-    problem = Problem("the table", "have a column that is known", "none of a measurement", remedy)
-    found.problems.append(problem)
+    remedy = " ".join((f"Name one as in {known[0]}.", *found.notices)).rstrip(".")
+    rule = "have a measurement with its unit in the name"
+    found.problems.append(Problem("the table", rule, "none", remedy))

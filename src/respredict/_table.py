@@ -88,24 +88,25 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     suffix = file.suffix.lower()
     try:
         raw = file.read_bytes()
-    except OSError as error:
-        _refuse(str(file), "be a readable file", error.strerror or "none", "Check the path")
+    except (OSError, ValueError) as error:
+        got = getattr(error, "strerror", None) or "none"
+        _refuse(str(file), "be a readable file", got, "Check the path")
     if not raw:
         _refuse(file.name, "hold a table", "an empty file", "Export the table again")
     if suffix in _WORKBOOK_SUFFIXES or raw.startswith(_WORKBOOKS):
         _refuse(file.name, "be CSV or Parquet", "a workbook", "Save it as CSV or Parquet")
+    if suffix not in (".csv", ".parquet", ".pq"):
+        got = f"the ending {shown(suffix)}" if suffix else "no ending"
+        _refuse(file.name, "end in .csv or .parquet", got, "Save it as CSV or Parquet")
     parquet = raw.startswith(_PARQUET) and raw.endswith(_PARQUET)
     if suffix == ".csv":
         if parquet:
             _refuse(file.name, "be CSV as its name says", "Parquet", "Name it .parquet")
         return _csv(file.name, raw)
-    if suffix in (".parquet", ".pq"):
-        if not parquet:
-            remedy = "Write it again; a text table is named .csv"
-            _refuse(file.name, "be Parquet as its name says", "another or a cut file", remedy)
-        return _parquet(file.name, raw)
-    got = f"the ending {shown(suffix)}" if suffix else "no ending"
-    _refuse(file.name, "end in .csv or .parquet", got, "Save it as CSV or Parquet")
+    if not parquet:
+        remedy = "Write it again; a text table is named .csv"
+        _refuse(file.name, "be Parquet as its name says", "another or a cut file", remedy)
+    return _parquet(file.name, raw)
 
 
 def shown(value: object) -> str:
@@ -210,7 +211,9 @@ def _parquet(name: str, raw: bytes) -> Table:
         found = pq.ParquetFile(pa.BufferReader(raw)).read()
     except (pa.ArrowException, OSError):
         _refuse(name, "be a sound Parquet file", "a damaged one", "Write it again")
-    names = [_parquet_name(column) for column in found.column_names]
+    labels = [one for one in found.column_names if one.startswith("__index_level_")]
+    found = found.drop_columns(labels)  # the row labels that pandas writes along
+    names = [column.strip() for column in found.column_names]
     _check_header(name, names)
     if found.num_rows == 0:
         _refuse(name, "hold at least one man", "columns and no row", "Export the rows as well")
@@ -226,11 +229,6 @@ def _parquet(name: str, raw: bytes) -> Table:
             cells[column] = read
     digest = hashlib.sha256(raw).hexdigest()
     return Table(cells, found.num_rows, digest, refused, names.count(""))
-
-
-def _parquet_name(column: str) -> str:
-    """Return a column's name, empty for the row labels that pandas writes along."""
-    return "" if column.startswith("__index_level_") else column.strip()
 
 
 def _arrow_cells(values: Any, *, as_text: bool) -> NDArray[Any] | None:

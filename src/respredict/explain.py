@@ -123,7 +123,7 @@ class Explainer:
         Explained
             The same bits for a man whoever is with him.
         """
-        Z, limits, censor = self._imputer.split(X)
+        Z, limits, censor = self._imputer.split(np.asarray(X, dtype=np.float64))
         completed = conditional_mean(Z, limits, censor, self.mean, self._covariance)
         log_odds = self._log_odds(completed)
         contributions = np.zeros((len(Z), len(self.inputs)))
@@ -141,9 +141,9 @@ class Explainer:
         """Contributions of men who have, lack and half-know the same inputs."""
         if self._affine is not None:
             censored = np.flatnonzero(kind == 2)
-            alone = np.count_nonzero(self._owner == self._owner[censored[:1]]) == 1
             if not len(censored):
                 return self._by_input(_closed(Z, self.mean, self._covariance, self._affine[1]))
+            alone = np.count_nonzero(self._owner == self._owner[censored[0]]) == 1
             if len(censored) == 1 and alone:
                 game = _OneCensored(kind, self.mean, self._covariance, self._affine[1])
                 return self._by_input(game.values(Z, limits, censor))

@@ -88,7 +88,8 @@ _SCHEMES = (
         cuts=(1.0, 5.0, 10.0, 15.0),
         labels=("0", ">0 to <1", "1 to <5", "5 to <10", "10 to <15", ">=15"),
         source="Cuts of this project. Naelitz et al. 2023, Fertil Steril 120:746-754, PMID"
-        " 37392782, count moves between WHO sperm concentration categories; the abstract prints no cuts.",
+        " 37392782, count moves between WHO sperm concentration categories without printing"
+        " cuts in the abstract.",
     ),
     Scheme(
         name="who",

@@ -20,7 +20,16 @@ from respredict.bundle import Bundle
 from respredict.errors import RegistryError
 from respredict.model import TRUSTED_TYPES
 
-__all__ = ["CHAMPION", "CHALLENGER", "NAME", "Run", "Version", "find_version", "log_run", "set_alias"]
+__all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "NAME",
+    "Run",
+    "Version",
+    "find_version",
+    "log_run",
+    "set_alias",
+]
 
 NAME = "respredict"
 CHAMPION = "champion"
@@ -104,7 +113,10 @@ def log_run(run: Run) -> Version:
             with contextlib.suppress(mlflow.exceptions.MlflowException):
                 client.create_registered_model(NAME)  # there already after the first run
             made = client.create_model_version(
-                NAME, info.model_uri, run_id=active.info.run_id, tags={_DIGEST_TAG: run.bundle.digest}
+                NAME,
+                info.model_uri,
+                run_id=active.info.run_id,
+                tags={_DIGEST_TAG: run.bundle.digest},
             )
             client.set_registered_model_alias(NAME, CHALLENGER, made.version)
             return Version(int(made.version), active.info.run_id, run.bundle.digest)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from respredict.bundle import Bundle, champion, load_bundle
 from respredict.chance import chance_for
 from respredict.explain import Explained, Explainer
-from respredict.model import candidates
+from respredict.model.candidates import PREDICTORS
 from respredict.outcome import Scheme, scheme
 from respredict.schema.analytes import ANALYTES, analyte, likelier_unit
 from respredict.schema.quantities import Quantity, rule_at_least, rule_below
@@ -45,7 +45,7 @@ class Scorer:
 
     def __init__(self, bundle: Bundle, version: int | None = None) -> None:
         self.bundle = bundle
-        self.inputs = candidates.inputs(bundle.meta["predictors"])
+        self.inputs = PREDICTORS[bundle.meta["predictors"]]
         self._explainer = Explainer(bundle.pipeline, self.inputs)
         self._columns = list(bundle.meta["columns"])
         self._scheme = scheme(bundle.meta["scheme"])
@@ -77,8 +77,7 @@ class Scorer:
         if not checked:
             return []
         explained = self._explainer.explain(self.matrix(checked))
-        answers = [self._answer(r, explained, i) for i, r in enumerate(checked)]
-        return answers
+        return [self._answer(r, explained, i) for i, r in enumerate(checked)]
 
     def matrix(self, requests: Sequence[Request]) -> NDArray[np.float64]:
         """Return the model matrix of some requests, in the pipeline's columns."""
@@ -310,7 +309,9 @@ def _label(name: str) -> str:
 
 
 def _has(request: Request, name: str) -> bool:
-    return getattr(request, name) is not None if name in _BODY_COLUMNS else name in request.quantities
+    return (
+        getattr(request, name) is not None if name in _BODY_COLUMNS else name in request.quantities
+    )
 
 
 def _shown(request: Request, name: str) -> str:

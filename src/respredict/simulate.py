@@ -118,6 +118,8 @@ MISSED = {
     "semen_volume_ml": 0.05,
     "motility_percent": 0.05,
 }
+# A rare drawn value looks typed in another unit; here the unit is known.
+DOUBTED = ["testosterone_ng_dl", "estradiol_pg_ml"]
 _PARENTS_AT_A_TIME = 16_384
 
 
@@ -193,10 +195,11 @@ class Simulated:
         ``true_<name>``, ``measured_<name>`` and ``redrawn_<name>`` (a second blood or
         semen sample on another day, no drug) of age, and of the natural log of BMI,
         the hormones and, never zero, concentration; ``structural`` azoospermia;
-        ``shift`` of ln concentration on the drug; ``baseline``, ``followup`` and ``no_drug`` readings, million/mL;
-        ``improved``, ``worsened``, ``no_drug_improved`` and ``no_drug_worsened`` in
-        the scheme ``concentration``, of every man, also of those lost to follow-up;
-        ``true_risk`` of improving given the true values and the baseline category.
+        ``shift`` of ln concentration on the drug; ``baseline``, ``followup`` and
+        ``no_drug`` readings, million/mL; ``improved``, ``worsened``,
+        ``no_drug_improved`` and ``no_drug_worsened`` in the scheme ``concentration``,
+        of every man, also of those lost to follow-up; ``true_risk`` of improving given
+        the true values and the baseline category.
     """
 
     men: pd.DataFrame
@@ -241,8 +244,14 @@ def draw(n: int, *, seed: int, sites: int = 3, recipe: Recipe | None = None) -> 
 
     Parameters
     ----------
-    n, seed, sites, recipe
-        As in ``simulate``.
+    n : int
+        Men, at least 1.
+    seed : int
+        The same seed draws the same men.
+    sites : int, default=3
+        Clinics, 1 to 26.
+    recipe : Recipe or None, default=None
+        What the drug does; None is ``Recipe()``.
 
     Returns
     -------
@@ -486,10 +495,16 @@ def write_cohort(
     ----------
     path : path
         CSV to write; ``cohort.toml`` is written beside it.
-    n, seed, sites, recipe
-        As in ``simulate``.
-    date : str
+    n : int, default=600
+        Men, at least 1.
+    seed : int, default=20230901
+        The same seed draws the same men.
+    date : str, default="2026-11-21"
         ISO 8601, written into the sidecar.
+    sites : int, default=3
+        Clinics, 1 to 26.
+    recipe : Recipe or None, default=None
+        What the drug does; None is ``Recipe()``.
 
     Returns
     -------
@@ -527,6 +542,7 @@ def write_cohort(
         'scheme = "concentration"',
         f"seed = {seed}",
         f"recipe = {json.dumps(recipe.version)}",
+        f"units_confirmed = {json.dumps(DOUBTED)}",
     ]
     _replace(target, table)
     _replace(sidecar, "".join(f"{line}\n" for line in told).encode())

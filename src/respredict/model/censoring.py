@@ -163,7 +163,7 @@ class CensoredGaussianImputer(TransformerMixin, BaseEstimator):
         self._settle()
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         X, weight = X[weight > 0], weight[weight > 0]
-        Z, limits, sides = self._read(X)
+        Z, limits, sides = self.split(X)
         self._check_known(Z)
         start = None if self.mean_init is None else (self.mean_init, self.covariance_init)
         fitted = fit_joint_normal(Z, limits, sides, weight=weight, start=start, ridge=self.ridge,
@@ -195,7 +195,7 @@ class CensoredGaussianImputer(TransformerMixin, BaseEstimator):
             As the fit does, but for columns without a measured value.
         """
         check_is_fitted(self)
-        Z, limits, sides = self._read(self._validate(X, reset=False))
+        Z, limits, sides = self.split(self._validate(X, reset=False))
         return conditional_mean(Z, limits, sides, self.mean_, self.covariance_)
 
     def get_feature_names_out(self, input_features=None) -> NDArray[np.object_]:
@@ -236,8 +236,26 @@ class CensoredGaussianImputer(TransformerMixin, BaseEstimator):
                    "Name each column served.")  # fmt: skip
             raise ValueError(msg)
 
-    def _read(self, X: Floats) -> tuple[Floats, Floats, NDArray[np.int64]]:
-        """Split the matrix into values, limits and sides on the scale served."""
+    def split(self, X: Floats) -> tuple[Floats, Floats, NDArray[np.int64]]:
+        """Split a matrix into values, limits and sides on the scale served.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_patients, n_columns)
+            As in the fit.
+
+        Returns
+        -------
+        Z, limits : ndarray of shape (n_patients, n_values)
+            Values, NaN where missing or censored; and limits, 0 where there is none.
+        sides : ndarray of int of shape (n_patients, n_values)
+            -1, 0 or 1.
+
+        Raises
+        ------
+        ValueError
+            If a logged value has no log or a side is another number.
+        """
         extra = int(self.zero_state_.sum())
         shape = (len(X), len(self.columns_) + extra)
         Z, limits = np.full(shape, np.nan), np.zeros(shape)

@@ -194,7 +194,8 @@ class ShrunkenLogistic(ClassifierMixin, BaseEstimator):
 
     def predict(self, X) -> NDArray:
         """Return the likelier class, the first where they tie."""
-        return self.classes_[(self.decision_function(X) > 0).astype(int)]
+        likelier = self.decision_function(X) > 0
+        return self.classes_[likelier.astype(int)]
 
     def _set_classes(self, y: NDArray) -> None:
         check_classification_targets(y)

@@ -60,8 +60,8 @@ class Request:
 
     Parameters
     ----------
-    age : float
-        Years.
+    age : float or None
+        Years; None only for a row of a table.
     bmi : float or None
         kg/m2.
     quantities : mapping of str to Quantity
@@ -76,7 +76,7 @@ class Request:
         The caller's own pseudonym.
     """
 
-    age: float
+    age: float | None = None
     bmi: float | None = None
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
     received: Mapping[str, Quantity] = field(default_factory=dict)
@@ -118,14 +118,12 @@ def read_request(body: object) -> Request:
     reader.refuse_unknown(body, REQUEST_FIELDS, "")
     if body.get("age") is None:
         reader.add("age", "be given", "nothing", "Send the man's age in years")
-    age = reader.limited("age", body.get("age"), AGE)
-    bmi = reader.limited("bmi", body.get("bmi"), BMI)
     pairs = {
         a.name: reader.quantity(a, body[a.name]) for a in ANALYTES if body.get(a.name) is not None
     }
     request = Request(
-        age=age if age is not None else math.nan,
-        bmi=bmi,
+        age=reader.limited("age", body.get("age"), AGE),
+        bmi=reader.limited("bmi", body.get("bmi"), BMI),
         quantities={name: pair[1] for name, pair in pairs.items() if pair},
         received={name: pair[0] for name, pair in pairs.items() if pair},
         sampled_on=reader.date("sampled_on", body.get("sampled_on")),

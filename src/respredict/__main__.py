@@ -1,0 +1,7 @@
+"""``python -m respredict``."""
+
+import sys
+
+from respredict.cli import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""What happens to a model over its life: training and promotion."""

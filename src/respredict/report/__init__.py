@@ -1,0 +1,1 @@
+"""Figures and tables drawn from what was computed elsewhere; the only importer of matplotlib."""

@@ -1,0 +1,8 @@
+"""MLproject's ``main``: train on what the settings name."""
+
+import sys
+
+from respredict.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["train", "--config", sys.argv[1]]))
