@@ -21,10 +21,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from respredict._columns import ColumnReader
-from respredict._naming import Names, advice, read_names
-from respredict._sidecar import SIDECAR, Provenance, Sidecar, read_sidecar, write_sidecar
-from respredict._table import read_table
+from respredict.tables.columns import ColumnReader
+from respredict.tables.naming import Names, advice, read_names
+from respredict.tables.sidecar import SIDECAR, Provenance, Sidecar, read_sidecar
+from respredict.tables.files import read_table
 from respredict.errors import CohortError, Problem
 from respredict.outcome import scheme as named_scheme
 from respredict.schema.analytes import analyte
@@ -37,7 +37,6 @@ __all__ = [
     "describe",
     "outcome_columns",
     "read_cohort",
-    "write_sidecar",
 ]
 
 _SYNTHETIC_ID = "SYN-"

@@ -145,8 +145,8 @@ class Explainer:
                 return self._by_input(_closed(Z, self.mean, self._covariance, self._affine[1]))
             alone = np.count_nonzero(self._owner == self._owner[censored[0]]) == 1
             if len(censored) == 1 and alone:
-                game = _OneCensored(kind, self.mean, self._covariance, self._affine[1])
-                return self._by_input(game.values(Z, limits, censor))
+                shape = (self._owner, self.mean, self._covariance, self._affine[1])
+                return _OneCensored(kind, *shape).values(Z, limits, censor)
         return self._enumerate(kind, Z, limits, censor)
 
     def _by_input(self, values: Floats) -> Floats:
@@ -250,12 +250,21 @@ class _OneCensored:
     """
 
     def __init__(
-        self, kind: NDArray[np.int64], mean: Floats, covariance: Floats, slopes: Floats
+        self,
+        kind: NDArray[np.int64],
+        owner: NDArray[np.int64],
+        mean: Floats,
+        covariance: Floats,
+        slopes: Floats,
     ) -> None:
         self.c = int(np.flatnonzero(kind == 2)[0])
         self.mean = mean
+        self.inputs = int(owner.max()) + 1
         observed = kind == 0
-        self.measured = [int(j) for j in np.flatnonzero(observed)]
+        # A count and its state of zero come and go together: one player.
+        self.measured: dict[int, list[int]] = {}
+        for j in np.flatnonzero(observed):
+            self.measured.setdefault(int(owner[j]), []).append(int(j))
         regression, residual = regressions(observed[None, :], covariance)
         self.to_c: Floats = regression[0][:, self.c]
         self.sd = math.sqrt(residual[0][self.c, self.c])
@@ -267,27 +276,36 @@ class _OneCensored:
         self.pull = float(slopes[self.c] + sum(slopes[m] * follows[m] for m in missing))
 
     def values(self, Z: Floats, limits: Floats, censor: NDArray[np.int64]) -> Floats:
-        """Return the exact values, by enumeration of the measured inputs."""
-        c, measured = self.c, self.measured
-        away = [Z[:, j] - self.mean[j] for j in measured]
-        moves = [self.to_c[j] * d for j, d in zip(measured, away, strict=True)]
+        """Return the exact values by input, by enumeration of the measured inputs."""
+        c, players = self.c, len(self.measured) + 1
+        away = Z - self.mean
+        moves = self._by_player(away, self.to_c)
+        c_in, c_out = (self._by_player(away, g) for g in (self.with_c_in, self.with_c_out))
         side = censor[:, c].astype(float)
         room = limits[:, c] - self.mean[c]
-        players = len(measured) + 1
         curved = self._curved(moves, side, room)
-        values = np.zeros(Z.shape)
-        for i, j in enumerate(measured):
+        values = np.zeros((len(Z), self.inputs))
+        for i, player in enumerate(self.measured):
             # The linear part: half of the coalitions have c in, half have c out.
-            linear = 0.5 * (self.with_c_in[j] + self.with_c_out[j]) * away[i]
-            values[:, j] = linear + self._marginal(curved, i, players)
+            values[:, player] = 0.5 * (c_in[i] + c_out[i]) + self._marginal(curved, i, players)
         for coalition, shift in enumerate(curved):
             weight = _weight(coalition.bit_count(), players)
             linear = np.zeros(len(Z))
-            for i, j in enumerate(measured):
+            for i in range(len(moves)):
                 if coalition >> i & 1:
-                    linear = linear + (self.with_c_in[j] - self.with_c_out[j]) * away[i]
+                    linear = linear + (c_in[i] - c_out[i])
             values[:, c] += weight * (linear + shift)
         return values
+
+    def _by_player(self, away: Floats, slopes: Floats) -> list[Floats]:
+        """Slopes times the differences from the reference man, summed over each input."""
+        totals: list[Floats] = []
+        for columns in self.measured.values():
+            total = np.zeros(len(away))
+            for j in columns:
+                total = total + slopes[j] * away[:, j]
+            totals.append(total)
+        return totals
 
     def _curved(self, moves: list[Floats], side: Floats, room: Floats) -> list[Floats]:
         """Log-odds that c's mean on its side brings, for each coalition of the measured."""

@@ -145,8 +145,7 @@ class Scorer:
         reasons: list[dict[str, str]] = []
         for name in _NEEDED:
             if name in self.inputs and name not in request.quantities:
-                label = analyte(name).label
-                text = f"{label} is missing: the signal is the ratio of testosterone to LH."
+                text = f"{_label(name)} is missing: the signal is the ratio of testosterone to LH."
                 reasons.append({"code": f"{name}_missing", "text": text, "remedy": f"Send {name}."})
         reasons += self._doubts(request)
         count = self._count(request)
@@ -257,14 +256,11 @@ class Scorer:
                     state = "imputed"
                 j = self.inputs.index(name)
                 entry["used"] = {
-                    "value": self._natural(name, explained.completed[row, j]),
+                    "value": _used(request, name, explained.completed[row, j]),
                     "unit": _UNITS[name],
                 }
             told[name] = {"state": state, **entry}
         return told
-
-    def _natural(self, name: str, value: float) -> float:
-        return float(value) if name == "age" else math.exp(float(value))
 
 
 def load_scorer(home: Path) -> Scorer:
@@ -318,6 +314,18 @@ def _shown(request: Request, name: str) -> str:
     if name in _BODY_COLUMNS:
         return str(Quantity(getattr(request, name), _UNITS[name]))
     return str(request.received[name])
+
+
+def _used(request: Request, name: str, completed: float) -> float:
+    """Return what the model took for an input: the measured value, or the one completed."""
+    if name in _BODY_COLUMNS:
+        measured = getattr(request, name)
+    else:
+        quantity = request.quantities.get(name)
+        measured = None if quantity is None or quantity.comparator else quantity.value
+    if measured is not None:
+        return float(measured)
+    return float(completed) if name == "age" else math.exp(float(completed))
 
 
 def _reader(column: str) -> Any:

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from respredict.model.candidates import build_pipeline
-from respredict.model.censoring import CensoredGaussianImputer, position
+from respredict.model.censoring import CensoredGaussianImputer
 
 
 @parametrize_with_checks([CensoredGaussianImputer()])
@@ -158,4 +158,12 @@ def test_names_follow_the_columns() -> None:
     X = pd.DataFrame({"age": [30.0, 35.0, 41.0], "c": [0.0, 2.0, 5.0]})
     imputer = CensoredGaussianImputer(log=("c",), zero_state=("c",)).fit(X)
     assert imputer.get_feature_names_out().tolist() == ["age", "ln_c", "c_is_zero"]
-    assert position(1, None, 2) == 1
+
+
+def test_a_matrix_is_split_into_values_limits_and_sides() -> None:
+    """A value known to one side is a limit with its side, and no value."""
+    imputer = CensoredGaussianImputer(log=("e2",), censor=PAIR).fit(FRAME)
+    Z, limits, sides = imputer.split(FRAME.to_numpy(dtype=float))
+    assert np.isnan(Z[:, 0]).tolist() == [False, False, True]
+    assert limits[2, 0] == np.log(20.0)
+    assert sides[:, 0].tolist() == [0, 0, -1]

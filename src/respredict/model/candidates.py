@@ -62,6 +62,11 @@ class Effect:
         Standard deviation about it, positive.
     source : str
         What it rests on.
+
+    Examples
+    --------
+    >>> PRIOR["ln_t_lh"].mean, PRIOR["ln_t_lh"].sd
+    (1.1, 0.4)
     """
 
     mean: float

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from respredict.model.censoring import position
+from respredict.model.columns import position
 
 __all__ = ["RatioFeatures"]
 

@@ -35,6 +35,11 @@ class JointNormal:
         Steps taken.
     converged : bool
         Whether the last step was within the tolerance.
+
+    Examples
+    --------
+    >>> JointNormal(np.zeros(1), np.eye(1), n_iter=2, converged=True).converged
+    True
     """
 
     mean: Floats
@@ -65,13 +70,10 @@ def _sort(Z: ArrayLike, limits: ArrayLike, censor: ArrayLike) -> _Men:
     patterns, which = np.unique(observed, axis=0, return_inverse=True)
     count = np.count_nonzero(sides, axis=1)
     once = np.flatnonzero(count == 1)
-    often = np.flatnonzero(count > 1)
-    state = np.column_stack([observed[often], sides[often]])
-    _, group = np.unique(state, axis=0, return_inverse=True)
-    groups = tuple(often[group.ravel() == g] for g in range(group.max() + 1)) if len(often) else ()
+    often = tuple(np.flatnonzero(count == c) for c in np.unique(count[count > 1]))
     column = np.argmax(sides[once] != 0, axis=1)
     return _Men(values, np.asarray(limits, dtype=np.float64), sides, observed, patterns,
-                which.ravel(), once, column, groups)  # fmt: skip
+                which.ravel(), once, column, often)  # fmt: skip
 
 
 def regressions(observed: ArrayLike, covariance: ArrayLike) -> tuple[Floats, Floats]:
@@ -164,7 +166,7 @@ def _expect(
         spread = np.einsum("k,kij->ij", total, residual)
     _shift_once(men, expected, residual, spread, weight)
     for rows in men.often:
-        _shift_often(men, rows, expected, residual[men.which[rows[0]]], spread, weight)
+        _shift_often(men, rows, expected, residual, spread, weight)
     return np.where(men.observed, men.Z, expected), spread
 
 
@@ -191,21 +193,24 @@ def _shift_often(
     men: _Men, rows: NDArray[np.int64], expected: Floats, residual: Floats, spread: Floats,
     weight: Floats | None,
 ) -> None:  # fmt: skip
-    """Do the same for men with the same several values censored to the same sides."""
-    side = men.censor[rows[0]]
-    c = np.flatnonzero(side)
-    flip = -side[c].astype(float)
-    inner = residual[np.ix_(c, c)]
-    upper = flip * (men.limits[np.ix_(rows, c)] - expected[np.ix_(rows, c)])
-    shift, after = orthant_moments(upper, inner * np.outer(flip, flip))
-    along = np.linalg.solve(inner, residual[c])
+    """Do the same for the men with two censored values, or with three and so on."""
+    n_values = np.count_nonzero(men.censor[rows[0]])
+    c = np.argsort(men.censor[rows] == 0, axis=1, kind="stable")[:, :n_values]
+    at = rows[:, None]
+    flip = -men.censor[at, c].astype(float)
+    along = residual[men.which[at], c]
+    inner = np.take_along_axis(along, c[:, None, :], axis=2)
+    upper = flip * (men.limits[at, c] - expected[at, c])
+    turn = flip[:, :, None] * flip[:, None, :]
+    shift, after = orthant_moments(upper, inner * turn)
+    slopes = np.linalg.solve(inner, along)
     moved = expected[rows]
-    for i in range(len(c)):
-        moved = moved + along[i] * (flip[i] * shift[:, i])[:, None]
+    for i in range(n_values):
+        moved = moved + slopes[:, i] * (flip[:, i] * shift[:, i])[:, None]
     expected[rows] = moved
     if weight is not None:
-        change = np.einsum("n,nij->ij", weight[rows], after * np.outer(flip, flip) - inner)
-        spread += along.T @ change @ along
+        change = slopes.transpose(0, 2, 1) @ (after * turn - inner) @ slopes
+        spread += (weight[rows, None, None] * change).sum(axis=0)
 
 
 def fit_joint_normal(

@@ -13,7 +13,7 @@ __all__ = ["Peak", "Sample", "climb"]
 
 Floats = NDArray[np.float64]
 
-_HALVINGS = 40
+_NOISE = 1e-12  # rounding of a sum of log-likelihoods, as a fraction of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,12 @@ class Sample:
         0 or 1.
     weight : ndarray of shape (n_patients,)
         How often each man counts, positive.
+
+    Examples
+    --------
+    >>> men = Sample(np.ones((2, 1)), np.array([0.0, 1.0]), np.ones(2))
+    >>> round(men.log_likelihood(np.zeros(1)), 4)
+    -1.3863
     """
 
     design: Floats
@@ -60,6 +66,11 @@ class Peak:
         Whether no further gain was expected.
     evidence : float
         Laplace log marginal likelihood, the intercept's flat prior of density 1.
+
+    Examples
+    --------
+    >>> Peak(np.zeros(1), np.eye(1), n_iter=3, converged=True, evidence=-1.4).n_iter
+    3
     """
 
     b: Floats
@@ -117,11 +128,10 @@ def climb(
             break
         move = np.linalg.solve(curvature, slope)
         gain, step = 0.5 * float(slope @ move), step + 1
-        for _ in range(_HALVINGS):
-            reached = height(b + move)
-            if reached >= top or gain < tol:
-                break
+        reached = height(b + move)
+        while reached < top - _NOISE * abs(top):
             move = 0.5 * move
+            reached = height(b + move)
         b, top = b + move, max(top, reached)
     spread = float(np.log(sd).sum()) + 0.5 * float(np.linalg.slogdet(curvature)[1])
     evidence = height(b) - spread + 0.5 * math.log(2.0 * math.pi)

@@ -20,7 +20,8 @@ Floats = NDArray[np.float64]
 
 _FAR = -50.0  # beyond it 1 + a m - m^2 cancels, and the series is exact to the last digits
 _DEPTH = 32.0  # a range ends where the log density has fallen by this: 1e-14 of the peak
-_HALVINGS = 40
+_LEAST_SLOPE = 1e-3  # a later limit that moves less than this does not move the peak
+_HALVINGS = (30, 16)  # to find a peak, and where its mass ends
 _NODES = {2: 24, 3: 16, 4: 14}  # in each half of a range, by the number of values
 _FEWEST_NODES = 10
 _POINTS_AT_ONCE = 200_000
@@ -94,8 +95,8 @@ def orthant_moments(upper: ArrayLike, covariance: ArrayLike) -> tuple[Floats, Fl
     ----------
     upper : array-like of shape (n_patients, n_values)
         Limits of each man, as differences from the mean of the vector.
-    covariance : array-like of shape (n_values, n_values)
-        Positive definite, before truncation; the same for all these men.
+    covariance : array-like of shape (n_values, n_values) or (n_patients, n_values, n_values)
+        Positive definite, before truncation; one for all men, or each man's own.
 
     Returns
     -------
@@ -118,11 +119,12 @@ def orthant_moments(upper: ArrayLike, covariance: ArrayLike) -> tuple[Floats, Fl
     True
     """
     limits = np.asarray(upper, dtype=np.float64)
-    factor = np.linalg.cholesky(np.asarray(covariance, dtype=np.float64))
     n, c = limits.shape
+    factor = np.linalg.cholesky(np.asarray(covariance, dtype=np.float64))
+    factor = np.broadcast_to(factor, (n, c, c))
     points = (2 * _NODES.get(c, _FEWEST_NODES)) ** (c - 1) if c > 1 else 1
     step = max(1, _POINTS_AT_ONCE // points)
-    parts = [_moments(limits[i : i + step], factor) for i in range(0, n, step)]
+    parts = [_moments(limits[i : i + step], factor[i : i + step]) for i in range(0, n, step)]
     return np.concatenate([m for m, _ in parts]), np.concatenate([v for _, v in parts])
 
 
@@ -132,17 +134,17 @@ def _moments(limits: Floats, factor: Floats) -> tuple[Floats, Floats]:
     values: list[Floats] = []
     log_weight = np.zeros((n, 1))
     for k in range(c - 1):
-        left = [_left(limits, factor, values, j) for j in range(k, c)]
-        spread = [math.sqrt(sum(factor[j, i] ** 2 for i in range(k + 1, j + 1)))
-                  for j in range(k + 1, c)]  # fmt: skip
-        rest = [(room / s, factor[j, k] / s)
-                for room, s, j in zip(left[1:], spread, range(k + 1, c), strict=True)]  # fmt: skip
-        e, log_w = _points(left[0] / factor[k, k], rest, _NODES.get(c, _FEWEST_NODES))
+        first, *later = (_left(limits, factor, values, j) for j in range(k, c))
+        rest = []
+        for j, room in enumerate(later, start=k + 1):
+            spread = np.sqrt(sum(factor[:, j, i, None] ** 2 for i in range(k + 1, j + 1)))
+            rest.append((room / spread, factor[:, j, k, None] / spread))
+        e, log_w = _points(first / factor[:, k, k, None], rest, _NODES.get(c, _FEWEST_NODES))
         size = e.shape[2]
         values = [np.repeat(v, size, axis=1) for v in values]
         values.append(np.ascontiguousarray(e.reshape(n, -1)))
         log_weight = np.repeat(log_weight, size, axis=1) + log_w.reshape(n, -1)
-    last = _left(limits, factor, values, c - 1) / factor[c - 1, c - 1]
+    last = _left(limits, factor, values, c - 1) / factor[:, -1, -1, None]
     last = np.ascontiguousarray(np.broadcast_to(last, log_weight.shape))
     log_weight = log_weight + log_ndtr(last)
     weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
@@ -165,19 +167,19 @@ def _along(
     inner[:, -1, -1] += (weight * within).sum(axis=1)
     mean = np.zeros((len(weight), c))
     for j in range(c):
-        mean = mean + means[j][:, None] * factor[:, j]
-    return mean, np.einsum("ij,njk,lk->nil", factor, inner, factor)
+        mean = mean + means[j][:, None] * factor[:, :, j]
+    return mean, factor @ inner @ factor.transpose(0, 2, 1)
 
 
 def _left(limits: Floats, factor: Floats, values: list[Floats], j: int) -> Floats:
     """Room below limit ``j`` once the values taken before are placed."""
     room = limits[:, j, None]
     for i, value in enumerate(values):
-        room = room - factor[j, i] * value
+        room = room - factor[:, j, i, None] * value
     return room
 
 
-def _points(a: Floats, rest: list[tuple[Floats, float]], nodes: int) -> tuple[Floats, Floats]:
+def _points(a: Floats, rest: list[tuple[Floats, Floats]], nodes: int) -> tuple[Floats, Floats]:
     """Quadrature points below ``a`` and their log weights, along a new last axis."""
     low, peak, high = _range(a, rest)
     x, w = _legendre(nodes)
@@ -191,13 +193,12 @@ def _points(a: Floats, rest: list[tuple[Floats, float]], nodes: int) -> tuple[Fl
     return e, log_w
 
 
-def _range(a: Floats, rest: list[tuple[Floats, float]]) -> tuple[Floats, Floats, Floats]:
+def _range(a: Floats, rest: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats, Floats]:
     """Lower end, peak and upper end of the mass of one value below ``a``.
 
     Its log density, given roughly what the later limits leave it, is concave, so
     that halving finds the peak and where it has fallen by ``_DEPTH``.
     """
-    rest = [(b, beta) for b, beta in rest if abs(beta) > 1e-8]
 
     def height(e: Floats) -> Floats:
         return -0.5 * e * e + sum(log_ndtr(b - beta * e) for b, beta in rest)
@@ -207,19 +208,22 @@ def _range(a: Floats, rest: list[tuple[Floats, float]]) -> tuple[Floats, Floats,
 
     low, high = np.minimum(0.0, a), np.minimum(0.0, a)
     for b, beta in rest:
-        edge = np.minimum((b - 10.0) / beta, a)
-        low, high = (np.minimum(low, edge), high) if beta > 0 else (low, np.maximum(high, edge))
-    peak = _halve(low, high, lambda e: slope(e) > 0)[1]
+        steep = np.abs(beta) > _LEAST_SLOPE
+        edge = np.minimum((b - 10.0) / np.where(steep, beta, 1.0), a)
+        low = np.where(steep & (beta > 0), np.minimum(low, edge), low)
+        high = np.where(steep & (beta < 0), np.maximum(high, edge), high)
+    peak = _halve(low, high, _HALVINGS[0], lambda e: slope(e) > 0)[1]
     top, fall = height(peak), np.maximum(slope(peak), 0.0)
     reach = 2 * _DEPTH / (fall + np.sqrt(fall * fall + 2 * _DEPTH))
-    bottom = _halve(peak - reach, peak, lambda e: height(e) < top - _DEPTH)[0]
+    bottom = _halve(peak - reach, peak, _HALVINGS[1], lambda e: height(e) < top - _DEPTH)[0]
     furthest = np.minimum(a, peak + math.sqrt(2 * _DEPTH))
-    return bottom, peak, _halve(peak, furthest, lambda e: height(e) > top - _DEPTH)[1]
+    beyond = _halve(peak, furthest, _HALVINGS[1], lambda e: height(e) > top - _DEPTH)[1]
+    return bottom, peak, beyond
 
 
-def _halve(low: Floats, high: Floats, is_low) -> tuple[Floats, Floats]:
+def _halve(low: Floats, high: Floats, times: int, is_low) -> tuple[Floats, Floats]:
     """Close in on the point up to which ``is_low`` holds."""
-    for _ in range(_HALVINGS):
+    for _ in range(times):
         middle = 0.5 * (low + high)
         below = is_low(middle)
         low, high = np.where(below, middle, low), np.where(below, high, middle)

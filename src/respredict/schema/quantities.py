@@ -128,7 +128,7 @@ def parse_measurement(text: str) -> tuple[float, Comparator]:
 def _remedy(text: str) -> str:
     if _DECIMAL_COMMA.fullmatch(text):
         return "Write decimals with a point"
-    if _NUMBER_AND_TEXT.fullmatch(text):
+    if _NUMBER_AND_TEXT.fullmatch(text) and not _NUMBER.fullmatch(text):
         return "Write the number alone; the unit stands in the column's name"
     return "Write a number, a number behind < or >, or leave the cell empty"
 

@@ -239,7 +239,9 @@ class _Reader:
                 where, "be above 0 behind a comparator", f"{received}", "Send the assay's limit"
             )
             return False
-        if of.low <= canonical.value <= of.high:
+        # An assay may stop below the lowest value that any man's sample shows.
+        low = 0.0 if canonical.comparator == "<" else of.low
+        if low <= canonical.value <= of.high:
             return True
         limits = f"{of.low / unit.factor:.4g} to {of.high / unit.factor:.4g}"
         self.add(

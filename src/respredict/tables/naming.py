@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from respredict._table import shown
+from respredict.tables.files import shown
 from respredict.errors import Problem, nearest
 from respredict.schema.analytes import ANALYTES, Analyte, Unit
 from respredict.schema.record import COLUMNS, FOLLOWUP_COLUMNS, alternatives, body_columns

@@ -1,7 +1,7 @@
 """Columns of cells into canonical columns, collecting whatever is wrong with them.
 
 One problem for each column and rule, with every row position. What a column is
-called decides what it holds; ``_naming`` reads the names.
+called decides what it holds; ``naming`` reads the names.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from respredict._naming import Names
-from respredict._table import Table, shown
+from respredict.tables.naming import Names
+from respredict.tables.files import Table, shown
 from respredict.errors import Problem
 from respredict.schema.analytes import Unit, likelier_unit
 from respredict.schema.quantities import parse_measurement
@@ -135,7 +135,9 @@ class ColumnReader:
         empty_limit = (sides != 0) & (values <= 0)
         remedy = "Write the assay's limit"
         self.report(source, empty_limit, values, "be above 0 behind < or >", remedy)
-        outside = ~empty_limit & ((canonical < of.low) | (canonical > of.high))
+        # An assay may stop below the lowest value that any man's sample shows.
+        low_enough = (canonical >= of.low) | (sides < 0)
+        outside = ~empty_limit & ~np.isnan(values) & (~low_enough | (canonical > of.high))
         if of.kind == "flag":
             outside = ~np.isnan(values) & (values != 0) & (values != 1)
             self.report(source, outside, values, _RULES["flag"], "Write 1 for yes and 0 for no")

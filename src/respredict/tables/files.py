@@ -1,7 +1,7 @@
 """A file into columns of cells: CSV and Parquet, and nothing guessed about either.
 
 Cells are text as typed, or the numbers of a Parquet column. What they mean is
-``_columns``' business. Whatever keeps the file from being a table ends here, in one
+``columns``' business. Whatever keeps the file from being a table ends here, in one
 :class:`CohortError` each.
 """
 

@@ -8,19 +8,18 @@ writes ``file`` and ``kind``, the rest as it likes; a synthetic cohort carries i
 from __future__ import annotations
 
 import datetime
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from respredict._table import Table, read_table, shown
-from respredict.errors import CohortError, Problem, nearest
+from respredict.tables.files import Table, shown
+from respredict.errors import Problem, nearest
 from respredict.outcome import SCHEMES
 from respredict.schema.record import COLUMNS, alternatives
 
-__all__ = ["SIDECAR", "Provenance", "Sidecar", "read_sidecar", "write_sidecar"]
+__all__ = ["SIDECAR", "Provenance", "Sidecar", "read_sidecar"]
 
 SIDECAR = "cohort.toml"
 KINDS = ("synthetic", "clinical")
@@ -150,75 +149,6 @@ def read_sidecar(path: Path, table: Table) -> Sidecar:
         return Sidecar({}, notices=(notice,))
     told, problems = _checked(written)
     return Sidecar(told, (*problems, *_compared(told, table)))
-
-
-def write_sidecar(
-    path: str | os.PathLike[str], *, kind: str, source: str, date: str, **more: Any
-) -> Provenance:
-    r"""Write ``cohort.toml`` beside a table, with the table's digest and rows.
-
-    Parameters
-    ----------
-    path : path-like
-        Of the table.
-    kind : {"synthetic", "clinical"}
-        Simulated or real men.
-    source : str
-        Who made or measured them.
-    date : str
-        Of the table.
-    **more : str, int or list of str
-        ``scheme``, ``seed``, ``recipe``, ``units_confirmed``.
-
-    Returns
-    -------
-    Provenance
-        What the sidecar says.
-
-    Raises
-    ------
-    CohortError
-        If the table cannot be read, or the sidecar would be refused.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = Path(folder) / "clinic.csv"
-    ...     _ = file.write_text("patient_id,lh_iu_l\nA-1,3.4\n")
-    ...     _ = write_sidecar(file, kind="clinical", source="our clinic", date="")
-    ...     print((file.parent / "cohort.toml").read_text().splitlines()[1])
-    kind = "clinical"
-    """
-    file = Path(path)
-    table = read_table(file)
-    told = {"file": file.name, "kind": kind, "source": source, "sha256": table.sha256}
-    text = _sidecar_text({**told, "rows": table.rows, "date": date, **more})
-    checked, problems = _checked(tomllib.loads(text))
-    if problems:
-        raise CohortError(problems)
-    (file.parent / SIDECAR).write_text(text, encoding="utf-8")
-    return Sidecar(checked).provenance(file, table)
-
-
-def _sidecar_text(told: Mapping[str, Any]) -> str:
-    r"""Return a sidecar as TOML, for text, whole numbers and lists of text.
-
-    Examples
-    --------
-    >>> _sidecar_text({"file": "men.csv", "rows": 90, "units_confirmed": ["lh_iu_l"]})
-    'file = "men.csv"\nrows = 90\nunits_confirmed = ["lh_iu_l"]\n'
-    """
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in told.items())
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_toml(one) for one in value)}]"
-    if isinstance(value, int):
-        return str(value)
-    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text) + '"'
 
 
 def _checked(written: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:

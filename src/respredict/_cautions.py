@@ -1,0 +1,198 @@
+"""What a clinician should mind in a man's values, and what is said with every score.
+
+The part of :mod:`respredict.guidance` that makes sentences; import it from there.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from respredict.evidence import Fact, Rule, fact, load
+from respredict.schema.analytes import analyte
+from respredict.schema.request import Request
+
+__all__ = ["azoospermia_caution", "cautions", "notices", "on_treatment"]
+
+Row = dict[str, Any]
+
+_ALWAYS = ("off_label", "consent", "tapering", "no_control", "not_a_device")
+_CO_TREATMENT = {
+    "clomiphene": "clomiphene",
+    "tamoxifen": "tamoxifen",
+    "gonadotropin_or_gnrh": "a gonadotropin or GnRH",
+}
+
+
+def notices(request: Request, *, demonstration: bool = False) -> list[Row]:
+    """Return what holds of every score, and the guideline sentences that match the man.
+
+    Parameters
+    ----------
+    request : Request
+        In canonical units.
+    demonstration : bool, default=False
+        Whether the model was trained on synthetic men.
+
+    Returns
+    -------
+    list of dict
+        ``{code, text, source}``.
+
+    Examples
+    --------
+    >>> [notice["code"] for notice in notices(Request(age=34))][:3]
+    ['off_label', 'consent', 'tapering']
+    """
+    rows, rules = _notice_rows(), _notice_rules()
+    found = [rows[name] for name in _ALWAYS]
+    if demonstration:
+        found.append(rows["demonstration"])
+    for name, needed in rules:
+        if all(rule.holds(request.quantities.get(rule.quantity)) for rule in needed):
+            found.append(rows[name])
+    if azoospermic(request):
+        found.append(rows["aua_azoospermia"])
+    if request.treatment.testosterone in ("current", "past"):
+        found.append(rows["aua_testosterone"])
+    return found
+
+
+def cautions(request: Request) -> list[Row]:
+    """Return what a clinician should mind in reading this man's values.
+
+    Parameters
+    ----------
+    request : Request
+        In canonical units.
+
+    Returns
+    -------
+    list of dict
+        ``{code, text, source}`` of ``primary_testicular_failure``, ``over_suppression``
+        or ``over_suppression_possible``, and ``cotreatment``, where they apply.
+
+    Examples
+    --------
+    >>> from respredict.schema.quantities import Quantity
+    >>> high = {"lh": Quantity(14.2, "[IU]/L"), "fsh": Quantity(22.0, "[IU]/L")}
+    >>> [caution["code"] for caution in cautions(Request(age=34, quantities=high))]
+    ['primary_testicular_failure']
+    """
+    found = []
+    failure = fact("statement_primary_failure")
+    values = request.quantities
+    if all(rule.holds(values.get(rule.quantity)) for rule in failure.rules):
+        own = f"His: {reading(request, 'lh')}, {reading(request, 'fsh')}."
+        found.append(_caution("primary_testicular_failure", f"{failure['text']} {own}", failure))
+    if on_treatment(request) and "estradiol" in values:
+        found += _over_suppression(request)
+    taken = [word for name, word in _CO_TREATMENT.items() if getattr(request.treatment, name)]
+    if taken:
+        mixed = fact("statement_co_treatment")
+        text = f"He also takes {listed(taken)}, which the model does not see. {mixed['text']}"
+        found.append(_caution("cotreatment", text, mixed))
+    return found
+
+
+def on_treatment(request: Request) -> bool | None:
+    """Say whether the blood was drawn on anastrozole, None where nobody said.
+
+    Examples
+    --------
+    >>> on_treatment(Request(age=34)) is None
+    True
+    """
+    since: datetime.date | None = getattr(request.treatment, "anastrozole_since", None)
+    if request.treatment.anastrozole_mg_week == 0:
+        return False
+    if since is None or request.sampled_on is None:
+        return None
+    return request.sampled_on >= since
+
+
+@cache
+def azoospermia_caution() -> Row:
+    """Return what was published of azoospermic men, for a model that does not see semen.
+
+    Returns
+    -------
+    dict
+        ``{code, text, source}``; both reports, which disagree.
+
+    Examples
+    --------
+    >>> azoospermia_caution()["code"]
+    'azoospermia_not_in_model'
+    """
+    none, some = fact("shoshany_azoospermia"), fact("yang_azoospermia")
+    text = (
+        "He is azoospermic, which this model does not see. Published reports disagree: no "
+        "azoospermic man improved in Shoshany et al. 2017, and some azoospermic or "
+        "cryptozoospermic men improved in Yang et al. 2022."
+    )
+    return _caution("azoospermia_not_in_model", text, none, some)
+
+
+def azoospermic(request: Request) -> bool:
+    count = request.quantities.get("sperm_concentration")
+    return count is not None and not count.comparator and count.value == 0
+
+
+@cache
+def _notice_rows() -> dict[str, Row]:
+    return {
+        (code := row.id.removeprefix("statement_")): _caution(code, row["text"], row)
+        for row in load("statements")
+    }
+
+
+@cache
+def _notice_rules() -> tuple[tuple[str, tuple[Rule, ...]], ...]:
+    """Return which guideline sentence goes with which measured values."""
+    not_low = tuple(
+        Rule(band["quantity"], ">=", band["low"], band["unit"])
+        for band in (fact("band_lh"), fact("band_fsh"))
+    )
+    return (
+        ("aua_low_testosterone", fact("candidate_low_testosterone").rules),
+        ("hypergonadotropic", not_low),
+    )
+
+
+def _over_suppression(request: Request) -> list[Row]:
+    """Tell an estradiol on the drug that lies, or may lie, below the published range."""
+    published = fact("range_estradiol")
+    below = Rule("estradiol", "<", published["low"], published["unit"])
+    measured = request.quantities["estradiol"]
+    verdict = below.holds(measured)
+    if verdict is False:
+        return []
+    limits = (
+        f"the published range of men ({published['low']:g} to {published['high']:g} "
+        f"{published['unit']}, by mass spectrometry)"
+    )
+    harm = fact("safety_spermatogenesis")
+    why = f"{harm['mechanism'][0].upper()}{harm['mechanism'][1:]}."
+    own = f"{reading(request, 'estradiol')}, measured on anastrozole,"
+    own = own[0].upper() + own[1:]
+    if verdict:
+        return [_caution("over_suppression", f"{own} lies below {limits}. {why}", published, harm)]
+    text = f"{own} may lie below {limits}: the assay does not tell. {why}"
+    return [_caution("over_suppression_possible", text, published, harm)]
+
+
+def _caution(code: str, text: str, *rows: Fact) -> Row:
+    return {"code": code, "text": text, "source": "; ".join(row.source for row in rows)}
+
+
+def reading(request: Request, name: str) -> str:
+    """Return a reading as the laboratory gave it, its unit as clinicians write it."""
+    value = str(request.received.get(name) or request.quantities[name])
+    return f"{analyte(name).label} {value.replace('[IU]', 'IU').replace('10*6', 'million')}"
+
+
+def listed(words: Sequence[str]) -> str:
+    return " and ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else words[0]
