@@ -9,7 +9,6 @@ import logging
 from typing import Any
 
 import bentoml
-from respredict.scoring import Scorer, load_scorer
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,6 +17,7 @@ from starlette.routing import Route
 from respredict.bundle import champion
 from respredict.config import home
 from respredict.errors import RespredictError
+from respredict.scoring import Scorer, load_scorer
 from serving.edge import Edge
 
 __all__ = ["ResponseService"]
@@ -82,4 +82,4 @@ class ResponseService:
         return Response(body, media_type="application/json")  # type: ignore[return-value]
 
 
-ResponseService.add_asgi_middleware(Edge)
+ResponseService.add_asgi_middleware(Edge)  # type: ignore[attr-defined]

@@ -50,7 +50,7 @@ def in_trained(trained, monkeypatch):
 
 @pytest.fixture(scope="session")
 def scorer(trained):
-    """The champion's Scorer."""
+    """Return the champion's Scorer."""
     from respredict.scoring import load_scorer
 
     return load_scorer(trained["home"])

@@ -18,7 +18,7 @@ def test_the_number_served_is_the_one_the_registered_model_gives(in_trained):
 
     from serving.service import ResponseService
 
-    with TestClient(ResponseService.to_asgi(init=True)) as client:
+    with TestClient(ResponseService.to_asgi()) as client:
         response = client.post("/v1/score", json=PUBLISHED_MAN)
         model = client.get("/v1/model").json()
     answer = response.json()

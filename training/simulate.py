@@ -5,5 +5,6 @@ import sys
 from respredict.cli import main
 
 if __name__ == "__main__":
-    out, men, seed = sys.argv[1:4]
-    sys.exit(main(["simulate", out, "--men", str(int(float(men))), "--seed", str(int(float(seed)))]))
+    out, *numbers = sys.argv[1:4]
+    men, seed = (str(int(float(number))) for number in numbers)
+    sys.exit(main(["simulate", out, "--men", men, "--seed", seed]))

@@ -26,7 +26,6 @@ __all__ = ["requests_of", "score_table"]
 
 _AT_ONCE = 2_000
 _SIDES = {-1: "<", 0: "", 1: ">"}
-_FLAGS = ("clomiphene", "tamoxifen", "gonadotropin_or_gnrh")
 _FIELDS = (
     "row", "patient_id", "status", "probability", "reasons", "cautions",
     "chance_up", "chance_down", "t_e2", "t_lh", "model_digest", "use",
@@ -110,13 +109,19 @@ def _request(row: dict[str, Any]) -> Request:
         treatment=Treatment(
             testosterone=None if math.isnan(used) else "past" if used else "never",
             anastrozole_mg_week=_known(row["anastrozole_mg_week"]),
-            **{name: None if math.isnan(row[name]) else bool(row[name]) for name in _FLAGS},
+            clomiphene=_flag(row["clomiphene"]),
+            tamoxifen=_flag(row["tamoxifen"]),
+            gonadotropin_or_gnrh=_flag(row["gonadotropin_or_gnrh"]),
         ),
     )
 
 
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
+
+
+def _flag(value: float) -> bool | None:
+    return None if math.isnan(value) else bool(value)
 
 
 def _answers(

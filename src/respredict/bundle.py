@@ -86,7 +86,7 @@ def digest_of(folder: Path) -> str:
 
 
 def write_bundle(home: Path, pipeline: Any, meta: Mapping[str, Any]) -> Bundle:
-    """Write a fitted pipeline as a bundle; the same model again is the same folder.
+    """Write a fitted pipeline as a bundle; the same model again is the same folder, mended.
 
     Parameters
     ----------
@@ -113,12 +113,20 @@ def write_bundle(home: Path, pipeline: Any, meta: Mapping[str, Any]) -> Bundle:
         (folder / "meta.json").write_text(text + "\n", encoding="utf-8")
         digest = digest_of(folder)
         target = bundles / digest.removeprefix("sha256:")
-        if not target.exists():
+        if not _holds(target, digest):
+            shutil.rmtree(target, ignore_errors=True)
             folder.chmod(0o755)
             folder.replace(target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return load_bundle(home, digest)
+
+
+def _holds(folder: Path, digest: str) -> bool:
+    try:
+        return folder.is_dir() and digest_of(folder) == digest
+    except BundleError:
+        return False
 
 
 def load_bundle(home: Path, digest: str) -> Bundle:
@@ -167,13 +175,16 @@ def champion(home: Path) -> dict[str, Any]:
     Raises
     ------
     RegistryError
-        If no model was promoted yet.
+        If no model was promoted yet, or the file is not what :func:`set_champion` wrote.
     """
     file = home / "champion.json"
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         msg = f"a champion must be promoted first, got none in {home}. Run: respredict promote."
+        raise RegistryError(msg) from error
+    except (ValueError, TypeError) as error:
+        msg = f"{file} must be a JSON object, got something else. Run: respredict promote."
         raise RegistryError(msg) from error
 
 

@@ -51,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     add = _adder(commands)
 
     simulate = add("simulate", _simulate, "write a synthetic cohort and its sidecar")
-    simulate.add_argument("out", nargs="?", default="data/cohorts/synthetic.csv", help="CSV to write")
+    shipped = Settings().cohort.path
+    simulate.add_argument("out", nargs="?", default=shipped, help="CSV to write")
     simulate.add_argument("--men", type=int, help="how many (default: as shipped, 600)")
     simulate.add_argument("--seed", type=int, help="default: as shipped")
 
@@ -83,7 +84,7 @@ def _adder(commands: Any) -> Callable[..., argparse.ArgumentParser]:
         command = commands.add_parser(name, help=said, description=f"{said[0].upper()}{said[1:]}.")
         command.add_argument("--json", action="store_true", help="print JSON")
         command.set_defaults(run=run)
-        return command  # type: ignore[no-any-return]
+        return command
 
     return add
 
@@ -227,23 +228,24 @@ def _described(told: dict[str, Any]) -> str:
     lines = [f"{told['rows']} men, {told['kind']}, sha256 {told['sha256'][:12]}"]
     for name, column in told["measurements"].items():
         parts = [f"{column['present']} present", f"{column['missing']} missing"]
-        for side in ("below", "above"):
-            if column.get(side):
-                parts.append(f"{column[side]} known only to lie {side} a limit")
+        parts += [
+            f"{column[side]} known only to lie {side} a limit"
+            for side in ("below", "above")
+            if column[side]
+        ]
         lines.append(f"  {name:36s} {', '.join(parts)}")
     lines += [f"note: {notice}" for notice in told["notices"]]
     return "\n".join(lines)
 
 
 def _trained(told: dict[str, Any]) -> str:
-    metrics = told["metrics"]
+    metrics, role = told["metrics"], "champion" if told["champion"] else "challenger"
+    men = f"{metrics['men']:.0f} men, {metrics['events']:.0f} of whom improved"
+    auc, left_out = metrics["apparent_auc"], metrics["cross_validated_auc"]
     lines = [
-        f"Version {told['version']} ({told['digest'][:19]}), "
-        f"{'now the champion' if told['champion'] else 'now the challenger'}.",
-        f"Fitted on {metrics['men']:.0f} men, {metrics['events']:.0f} of whom improved "
-        f"({told['trained_on']['kind']}).",
-        f"AUC {metrics['apparent_auc']:.3f} on the men fitted, "
-        f"{metrics['cross_validated_auc']:.3f} cross-validated.",
+        f"Version {told['version']} ({told['digest'][:19]}), now the {role}.",
+        f"Fitted on {men} ({told['trained_on']['kind']}).",
+        f"AUC {auc:.3f} on the men fitted, {left_out:.3f} cross-validated.",
     ]
     if told["use"] == "demonstration":
         lines.append("Trained on synthetic men: a demonstration, not for anybody's care.")

@@ -21,15 +21,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from respredict.tables.columns import ColumnReader
-from respredict.tables.naming import Names, advice, read_names
-from respredict.tables.sidecar import SIDECAR, Provenance, Sidecar, read_sidecar
-from respredict.tables.files import read_table
 from respredict.errors import CohortError, Problem
 from respredict.outcome import scheme as named_scheme
 from respredict.schema.analytes import analyte
 from respredict.schema.quantities import Comparator, Quantity
 from respredict.schema.record import COLUMNS, SEMEN, Column, column
+from respredict.tables.columns import ColumnReader
+from respredict.tables.files import read_table
+from respredict.tables.naming import Names, advice, read_names
+from respredict.tables.sidecar import SIDECAR, Provenance, Sidecar, read_sidecar
 
 __all__ = [
     "Cohort",

@@ -72,6 +72,8 @@ class Settings:
         return dataclasses.replace(self, cohort=CohortSettings(path=os.fspath(path)))
 
 
+_KINDS = {str: ("be text", '"..."'), int: ("be a whole number", "1")}
+_GREATEST_SEED = 2**32 - 1  # what NumPy takes
 _CHOICES = {"model.predictors": PREDICTOR_SETS, "model.shrink_to": SHRINK_TO}
 
 
@@ -122,8 +124,11 @@ def settings_from(written: dict[str, Any]) -> Settings:
     sections: dict[str, Any] = {}
     known = {section.name: section for section in dataclasses.fields(Settings)}
     for name, body in written.items():
-        if name not in known or not isinstance(body, dict):
+        if name not in known:
             problems.append(_unknown(name, list(known)))
+            continue
+        if not isinstance(body, dict):
+            problems.append(Problem(name, "be a section", repr(body), f"Write [{name}] above it"))
             continue
         sections[name] = _section(name, known[name].default_factory, body, problems)  # type: ignore[arg-type]
     if problems:
@@ -139,10 +144,14 @@ def _section(name: str, kind: type, body: dict[str, Any], problems: list[Problem
         if key not in known:
             problems.append(_unknown(where, [f"{name}.{k}" for k in known]))
             continue
-        wanted = type(known[key].default)
+        wanted: Any = type(known[key].default)
         choices = _CHOICES.get(where)
         if type(value) is not wanted:
-            problems.append(Problem(where, f"be a {wanted.__name__}", repr(value), "Mend it"))
+            rule, example = _KINDS[wanted]
+            problems.append(Problem(where, rule, repr(value), f"Write {key} = {example}"))
+        elif where == "model.seed" and not 0 <= value <= _GREATEST_SEED:
+            rule = f"be 0 to {_GREATEST_SEED}"
+            problems.append(Problem(where, rule, repr(value), "Choose another"))
         elif choices and value not in choices:
             advice = nearest(str(value), choices)
             problems.append(

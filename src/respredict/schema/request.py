@@ -32,6 +32,9 @@ _DATES = ("sampled_on", "semen_sampled_on")
 _REFERENCE_LENGTH = 100
 _WEEKLY_DOSE = (0.0, 70.0)
 _SHOWN = 40
+_UNKNOWN_TOLD = 10
+_UNIT_WORDS = {"a": "years"}
+_ONLY_TOTAL = "Only total testosterone is read: send it as testosterone, or leave it out. "
 
 REQUEST_FIELDS: tuple[str, ...] = (
     *_BODY,
@@ -118,12 +121,14 @@ def read_request(body: object) -> Request:
     reader.refuse_unknown(body, REQUEST_FIELDS, "")
     if body.get("age") is None:
         reader.add("age", "be given", "nothing", "Send the man's age in years")
+    age = reader.limited("age", body.get("age"), AGE)
+    bmi = reader.limited("bmi", body.get("bmi"), BMI)
     pairs = {
         a.name: reader.quantity(a, body[a.name]) for a in ANALYTES if body.get(a.name) is not None
     }
     request = Request(
-        age=reader.limited("age", body.get("age"), AGE),
-        bmi=reader.limited("bmi", body.get("bmi"), BMI),
+        age=age,
+        bmi=bmi,
         quantities={name: pair[1] for name, pair in pairs.items() if pair},
         received={name: pair[0] for name, pair in pairs.items() if pair},
         sampled_on=reader.date("sampled_on", body.get("sampled_on")),
@@ -146,24 +151,23 @@ class _Reader:
         self.problems.append(Problem(where, rule, got, remedy))
 
     def refuse_unknown(self, body: Mapping[Any, Any], known: tuple[str, ...], prefix: str) -> None:
-        for name in body:
-            if name not in known:
-                advice = nearest(str(name), known)
-                self.add(
-                    f"{prefix}{name}"[:_SHOWN],
-                    "be a known field",
-                    "an unknown one",
-                    f"{advice}Send only: {', '.join(known)}",
-                )
+        unknown = [str(name) for name in body if name not in known]
+        remedy = f"Send only: {', '.join(known)}"
+        for name in unknown[:_UNKNOWN_TOLD]:
+            advice = _ONLY_TOTAL if _is_part(name) else nearest(name, known)
+            # A name may hold anything, and a message is printed and logged.
+            told = name if name and name.isprintable() else ascii(name)
+            where = f"{prefix}{told}"[:_SHOWN]
+            self.add(where, "be a known field", "an unknown one", f"{advice}{remedy}")
+        if len(unknown) > _UNKNOWN_TOLD:
+            more = f"{len(unknown) - _UNKNOWN_TOLD} more unknown ones"
+            self.add(prefix.rstrip(".") or "request", "hold known fields only", more, remedy)
 
     def number(self, where: str, value: object) -> float | None:
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not _is_number(value):
             self.add(where, "be a number", _shown(value), "Send a JSON number, without quotes")
             return None
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
+        number = _as_float(value)
         if not math.isfinite(number):
             self.add(
                 where, "be a finite number", _shown(value), "Send a measured value or leave it out"
@@ -178,8 +182,8 @@ class _Reader:
         if number is not None and not of.low <= number <= of.high:
             self.add(
                 where,
-                f"be {of.low:g} to {of.high:g} {of.unit}",
-                f"{number:g}",
+                f"be {of.low:g} to {of.high:g} {_UNIT_WORDS.get(of.unit, of.unit)}",
+                _shown(value),
                 "Check the value",
             )
             return None
@@ -189,11 +193,12 @@ class _Reader:
         """Return the quantity as received and in the canonical unit."""
         units = " or ".join(unit.code for unit in of.units)
         if not isinstance(value, Mapping):
-            example = f'{{"value": {_example(value)}, "unit": "{of.unit}"}}'
+            example = f'{{"value": {_example(of, value)}, "unit": "{of.unit}"}}'
+            bare = " without a unit" if _is_number(value) else ""
             self.add(
                 of.name,
                 "be an object with value and unit",
-                f"{_shown(value)} without a unit",
+                f"{_shown(value)}{bare}",
                 f"Send {example}; units: {units}",
             )
             return None
@@ -234,10 +239,9 @@ class _Reader:
     def inside(self, of: Analyte, unit: Unit, received: Quantity, canonical: Quantity) -> bool:
         """Say whether a reading lies inside the hard limits, told in the unit it came in."""
         where = f"{of.name}.value"
+        got = f"{received.comparator}{received.value:.15g} {received.unit}"
         if canonical.comparator and canonical.value <= 0:
-            self.add(
-                where, "be above 0 behind a comparator", f"{received}", "Send the assay's limit"
-            )
+            self.add(where, "be above 0 behind a comparator", got, "Send the assay's limit")
             return False
         # An assay may stop below the lowest value that any man's sample shows.
         low = 0.0 if canonical.comparator == "<" else of.low
@@ -247,7 +251,7 @@ class _Reader:
         self.add(
             where,
             f"be {limits} {received.unit}",
-            f"{received}",
+            got,
             _unit_advice(of, received.value, unit) or "Check the value and its unit",
         )
         return False
@@ -255,11 +259,14 @@ class _Reader:
     def date(self, where: str, value: object) -> datetime.date | None:
         if value is None:
             return None
-        if isinstance(value, str) and len(value) == len("2026-01-31"):
+        if isinstance(value, str):
             try:
-                return datetime.date.fromisoformat(value)
+                day = datetime.date.fromisoformat(value)
             except ValueError:
-                pass  # told below, like every other wrong date
+                day = None
+            # It also reads weeks and days without hyphens.
+            if day is not None and day.isoformat() == value:
+                return day
         self.add(where, "be a date, YYYY-MM-DD", _shown(value), "Send the day, as in 2026-01-31")
         return None
 
@@ -328,9 +335,29 @@ def _unit_advice(of: Analyte, value: float, stated: Unit) -> str | None:
     return f"It reads as {' or '.join(fits)}: check the unit" if fits else None
 
 
-def _example(value: object) -> str:
-    ok = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return f"{value}" if ok else "270"
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _as_float(value: Any) -> float:
+    """Return a number as a float, infinite where an integer is too great for one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _is_part(name: str) -> bool:
+    """Say whether a field means a part of testosterone, which the total is not."""
+    lowered = name.lower()
+    return "testosterone" in lowered and ("free" in lowered or "bio" in lowered)
+
+
+def _example(of: Analyte, value: object) -> str:
+    """Return the bare number received where it could be meant, else a likely one."""
+    if _is_number(value) and of.low <= _as_float(value) <= of.high:
+        return f"{value}"
+    return f"{of.median or of.high / 10:g}"
 
 
 def _shown(value: object) -> str:
@@ -339,5 +366,7 @@ def _shown(value: object) -> str:
         return "an object"
     if isinstance(value, list | tuple):
         return "an array"
+    if isinstance(value, int) and _as_float(value) == math.inf:
+        return "an integer too great"  # its digits may be too many to print
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

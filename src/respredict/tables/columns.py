@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from respredict.tables.naming import Names
-from respredict.tables.files import Table, shown
 from respredict.errors import Problem
 from respredict.schema.analytes import Unit, likelier_unit
 from respredict.schema.quantities import parse_measurement
 from respredict.schema.record import BMI, COLUMNS, Column, body_columns
+from respredict.tables.files import Table, shown
+from respredict.tables.naming import Names
 
 __all__ = ["ColumnReader"]
 
@@ -98,6 +98,7 @@ class ColumnReader:
         return values, sides
 
     def cells(self, source: str | None) -> NDArray[Any] | None:
+        """Return the cells of a column, None where there is none or it was refused."""
         if source in self.table.refused:
             got, remedy = self.table.refused[source], "Write the column as text or numbers"
             self.problems.append(Problem(source, "hold text or numbers", got, remedy))
@@ -211,6 +212,7 @@ class ColumnReader:
         return np.where(np.isnan(given), computed, given)
 
     def half_a_body(self, present: str) -> None:
+        """Report a weight without its height, or a height without its weight."""
         weight, height = (c.name for c in body_columns())
         absent = height if present == weight else weight
         if BMI.name in self.names.sources:

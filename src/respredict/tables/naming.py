@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from respredict.tables.files import shown
 from respredict.errors import Problem, nearest
 from respredict.schema.analytes import ANALYTES, Analyte, Unit
 from respredict.schema.record import COLUMNS, FOLLOWUP_COLUMNS, alternatives, body_columns
+from respredict.tables.files import shown
 
 __all__ = ["Names", "advice", "read_names"]
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from respredict.tables.files import Table, shown
 from respredict.errors import Problem, nearest
 from respredict.outcome import SCHEMES
 from respredict.schema.record import COLUMNS, alternatives
+from respredict.tables.files import Table, shown
 
 __all__ = ["SIDECAR", "Provenance", "Sidecar", "read_sidecar"]
 
@@ -170,9 +170,9 @@ def _checked(written: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]
         elif not isinstance(value, wanted) or isinstance(value, bool):
             add(key, f"be {' or '.join(_WORDS[kind] for kind in wanted)}", shown(value), "Mend it")
         elif key in _CHOICES and value not in _CHOICES[key]:
-            remedy = f"{nearest(value, _CHOICES[key])}Use one of these"
+            remedy = f"{nearest(str(value), _CHOICES[key])}Use one of these"
             add(key, f"be {' or '.join(_CHOICES[key])}", shown(value), remedy)
-        elif key == "units_confirmed" and (unknown := _unconfirmable(value)):
+        elif isinstance(value, list) and (unknown := _unconfirmable(value)):
             remedy = f"{nearest(unknown[0], _CONFIRMABLE)}Name columns as they stand in the table"
             add(key, "list measurement columns", ", ".join(map(shown, unknown)), remedy)
         else:
@@ -191,7 +191,7 @@ def _unconfirmable(value: list[Any]) -> list[str]:
     return [str(name) for name in value if name not in _CONFIRMABLE]
 
 
-def _listed(names: Mapping[str, object]) -> str:
+def _listed(names: Mapping[str, Any]) -> str:
     return ", ".join(names)
 
 
