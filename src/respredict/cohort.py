@@ -173,8 +173,9 @@ def _missing(need: Iterable[str], scheme: str, names: Names) -> list[Problem]:
     near = [f"{meant!r} for {name}" for name in absent if (meant := advice(name, names.unread))]
     closest = f"The nearest names are {', '.join(near)}. " if near else ""
     remedy = f"{closest}Add what is absent, under exactly these names"
-    got = f"a table without {', '.join(absent)}"
-    return [Problem("the table", f"have {', '.join(wanted)}", got, remedy)]
+    beside = ", ".join(name for name in dict.fromkeys(wanted) if name not in absent)
+    rule = f"be in the table, beside {beside}" if beside else "be in the table"
+    return [Problem(", ".join(absent), rule, "no such column", remedy)]
 
 
 def _identity(columns: Mapping[str, NDArray[Any]], names: Names) -> list[Problem]:

@@ -204,6 +204,8 @@ def _affine(pipeline: Any) -> tuple[float, Floats] | None:
     from respredict.model.logistic import ShrunkenLogistic
 
     features, classifier = pipeline[1], pipeline[-1]
+    if len(pipeline) != 3:  # noqa: PLR2004
+        return None
     if not isinstance(features, RatioFeatures) or not isinstance(classifier, ShrunkenLogistic):
         return None
     width = len(pipeline[0].mean_)

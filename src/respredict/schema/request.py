@@ -366,6 +366,8 @@ def _shown(value: object) -> str:
         return "an object"
     if isinstance(value, list | tuple):
         return "an array"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, int) and _as_float(value) == math.inf:
         return "an integer too great"  # its digits may be too many to print
     text = repr(value)

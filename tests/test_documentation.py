@@ -1,0 +1,81 @@
+"""The text is tested too: dictionary, README, settings and commands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+
+from respredict.cli import _parser
+from respredict.config import Settings
+from respredict.schema.record import COLUMNS, dictionary
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DATA = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+
+
+def commands() -> dict:
+    """Return the parsers of the commands, by name."""
+    return _parser()._subparsers._group_actions[0].choices
+
+
+def test_the_data_dictionary_is_the_one_the_record_gives():
+    """``data/README.md`` holds exactly what the schema writes."""
+    assert dictionary() in DATA
+    for column in COLUMNS:
+        assert f"`{column.name}`" in DATA
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_every_command_is_in_the_readme_with_help(name):
+    """A command that nobody can find does not exist."""
+    assert f"respredict {name}" in README
+    assert commands()[name].description
+
+
+def test_every_setting_is_explained_in_the_default_file():
+    """``training/default.toml`` names every key."""
+    text = (ROOT / "training" / "default.toml").read_text(encoding="utf-8")
+    for key in Settings().flat():
+        section, name = key.split(".")
+        assert f"[{section}]" in text
+        assert re.search(rf"^{name} = ", text, flags=re.MULTILINE)
+
+
+def test_every_respredict_line_of_the_readme_parses():
+    """What the README tells to type is accepted by the command line."""
+    blocks = re.findall(r"```(?:sh|console|bash)\n(.*?)```", README, flags=re.DOTALL)
+    lines = [
+        line.removeprefix("$ ")
+        for block in blocks
+        for line in block.replace("\\\n", " ").splitlines()
+    ]
+    typed = [line for line in lines if line.startswith("respredict ")]
+    assert typed
+    for line in typed:
+        words = shlex.split(line, comments=True)[1:]
+        words = words[: words.index(">")] if ">" in words else words
+        _parser().parse_args(words)
+
+
+@pytest.mark.parametrize("path", ["src", "serving", "training", "tests", "docs", "data"])
+def test_no_address_of_an_index_and_no_path_of_a_machine_is_in_the_project(path):
+    """Files name no registry and no machine."""
+    forbidden = re.compile(r"--(extra-)?index-url|/simple/|(^|[\s'\"])/(root|home)/")
+    files = (f for f in (ROOT / path).rglob("*") if f.suffix in (".py", ".md", ".toml", ".json"))
+    for file in files:
+        if file.name != "test_documentation.py":
+            assert not forbidden.search(file.read_text(encoding="utf-8")), file
+
+
+def test_the_lock_has_a_hash_for_every_package_and_no_address():
+    """The lock installs in hash mode and says nothing of where from."""
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    entries = re.split(r"\n(?=\S)", lock.strip())
+    assert len(entries) > 100
+    for entry in entries:
+        assert re.match(r"[a-z0-9._-]+(\[[a-z,-]+\])?==", entry), entry
+        assert "--hash=sha256:" in entry
+    assert "://" not in lock
