@@ -46,7 +46,6 @@ check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'src/*.py' 'serving/*.py')
 
 # One lock for 3.11 to 3.13 on Linux and macOS arm64, with hashes and without the address of an index.
 lock:

@@ -19,7 +19,9 @@ FRAMEWORKS = ("mlflow", "shap", "matplotlib", "bentoml", "sklearn", "pandas")
 
 def loaded_by(statement: str) -> set[str]:
     """Return the top packages that a fresh interpreter has loaded after a statement."""
-    code = f"{statement}\nimport sys\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    code = (
+        f"{statement}\nimport sys\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    )
     told = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True, text=True, check=True, cwd=ROOT,
@@ -52,3 +54,29 @@ def test_every_public_name_is_there_and_documented(name):
         thing = getattr(module, public)
         if isinstance(thing, type) or inspect.isfunction(thing):
             assert thing.__doc__, f"{name}.{public}"
+
+
+#: What numpydoc is asked: sections in its order, a summary, every parameter and return.
+CHECKS = {
+    "GL03", "GL05", "GL06", "GL07", "GL08", "SS02", "SS03", "SS05",
+    "PR01", "PR02", "PR03", "PR04", "PR06", "PR10", "RT01", "RT03",
+}  # fmt: skip
+
+
+def public_names() -> list[str]:
+    names = []
+    for module in map(importlib.import_module, modules()):
+        for public in getattr(module, "__all__", ()):
+            thing = getattr(module, public)
+            if isinstance(thing, type) or inspect.isfunction(thing):
+                names.append(f"{thing.__module__}.{thing.__qualname__}")
+    return sorted(set(names))
+
+
+@pytest.mark.parametrize("name", public_names())
+def test_every_public_docstring_is_numpydoc(name):
+    """Parameters, returns and sections stand as numpydoc has them."""
+    from numpydoc.validate import validate
+
+    found = [(code, told) for code, told in validate(name)["errors"] if code in CHECKS]
+    assert not found

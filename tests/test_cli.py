@@ -118,9 +118,7 @@ def test_score_gives_the_object_of_the_service(in_trained, scorer, capsys):
     assert json.loads(out) == json.loads(json.dumps(scorer.score(PUBLISHED_MAN)))
 
 
-def test_a_table_without_lh_is_scored_indeterminate_with_the_reason(
-    in_trained, capsys, tmp_path
-):
+def test_a_table_without_lh_is_scored_indeterminate_with_the_reason(in_trained, capsys, tmp_path):
     """Real tables lack LH: every man gets his line, with the reason and no probability."""
     men = pd.read_csv(COHORT, dtype=str).drop(columns=["lh_iu_l"])
     shutil.copy(COHORT.parent / "cohort.toml", tmp_path / "unused.toml")

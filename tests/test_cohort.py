@@ -575,7 +575,9 @@ class TestNeed:
         """A column in another accepted unit counts."""
         path = table(tmp_path, lh_iu_l=None, lh_miu_ml=["3", "4", "5"])
         read_cohort(path, need=("lh_iu_l", "patient_id"))
-        assert "fsh_iu_l must be in the table, got no such column" in refusal(path, need=("fsh_iu_l",))
+        assert "fsh_iu_l must be in the table, got no such column" in refusal(
+            path, need=("fsh_iu_l",)
+        )
 
     def test_refuses_an_unknown_scheme(self, tmp_path: Path):
         """A scheme of no name is the settings' fault, not the table's."""

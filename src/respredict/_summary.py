@@ -25,8 +25,8 @@ __all__ = ["summary"]
 Answer = Mapping[str, Any]
 
 _WIDTH = 88
-_NAMES, _VALUES, _USED = 36, 18, 14
-_BAR_STEP, _BAR_LENGTH = 0.1, 14
+_NAMES, _VALUES, _USED = 38, 18, 14
+_BAR_STEP, _BAR_LENGTH = 0.1, 24
 _DIGEST = len("sha256:") + 12
 _RULES = (
     ("t_lh_at_least_100", "t_lh", "T/LH of 100 or more", 100.0),
@@ -79,17 +79,15 @@ def _head(answer: Answer) -> Iterator[str]:
     yield f"{percent(improvement['probability'])} probability of improving on anastrozole"
     level = level_of(improvement)
     for key, words in (
-        ("interval", "model refitted on other men"),
+        ("interval", "refitted on other men"),
         ("redraw_interval", "blood drawn again"),
     ):
         if improvement.get(key):
-            yield _line(f"{level} interval, {words}", span(improvement[key]))
+            yield _line(f"{words} ({level} interval)", span(improvement[key]))
     worse = answer.get("worsening") or {}
     if worse.get("probability") is not None:
-        more = [f"{level_of(worse)} interval {span(worse['interval'])}"] * bool(
-            worse.get("interval")
-        )
-        more += [worse["basis"]] * bool(worse.get("basis"))
+        more = [span(worse["interval"])] if worse.get("interval") else []
+        more += [worse["basis"]] if worse.get("basis") else []
         told = f" ({', '.join(more)})" if more else ""
         yield _line("moving down a category", f"{percent(worse['probability'])}{told}")
 
@@ -103,16 +101,24 @@ def _inputs(answer: Answer) -> Iterator[str]:
     ]
     if not shown:
         return
+    reckoned = "used" in inputs[shown[0]]
     last = "raised (+), lowered (-)" if contributions else ""
-    yield _row("input", "his value", "model uses" if contributions else "", last)
+    yield _row("input", "his value", "model uses" if reckoned else "", last)
     for name in shown:
         told, moved = inputs[name], contributions.get(name)
         value = clinical(moved["value"]) if moved else "missing"
         if "received" in told and not moved:
             value = quantity(told["received"])
-        used = told.get("used")
-        text = clinical(f"{number(used['value'])} {used['unit']}") if used else ""
+        text = _used(told) if "used" in told else ""
         yield _row(label(name), value, text, _bar(moved["log_odds"]) if moved else "")
+
+
+def _used(told: Mapping[str, Any]) -> str:
+    """Return what the model took: a measured value as it is, an estimate in three digits."""
+    used = told["used"]
+    if told.get("state") == "measured":
+        return quantity(used)
+    return clinical(f"{number(used['value'])} {used['unit']}")
 
 
 def _against(answer: Answer) -> Iterator[str]:
@@ -149,6 +155,8 @@ def _model(answer: Answer) -> Iterator[str]:
         version = f" version {model['version']}" if model.get("version") is not None else ""
         identity = f"{model['name']}{version}, {model['digest'][:_DIGEST]}, from {men_of(model)}"
         yield from _wrapped("Model: ", identity)
+    if answer.get("decision_id"):
+        yield f"Decision: {answer['decision_id']}"
     yield "This software is not a medical device."
 
 

@@ -24,7 +24,7 @@ _UNITS = (
 _CAUTIONS = {
     "azoospermia_not_in_model": "azoospermia, which the model does not see",
     "cotreatment": "other hormonal drugs taken with it, which the model does not see",
-    "outside_support": "unlike the men the model learnt from",
+    "outside_support": "he is unlike the men the model learnt from",
     "over_suppression": "estradiol below the published range on anastrozole",
     "over_suppression_possible": "estradiol possibly below the published range on anastrozole",
     "primary_testicular_failure": "LH and FSH both high, which reads as primary testicular failure",
@@ -51,14 +51,15 @@ def span(interval: Sequence[float]) -> str:
 
     Examples
     --------
-    >>> span([0.4, 0.55]), span([0.001, 0.07]), span([0.468, 0.472])
-    ('40 to 55 %', 'less than 1 % to 7 %', '47 %')
+    >>> span([0.4, 0.55]), span([0.468, 0.472]), span([0.001, 0.07]), span([0.91, 0.999])
+    ('40 to 55 %', '47 %', 'up to 7 %', '91 % or more')
     """
     low, high = (percent(end) for end in interval)
     if low == high:
         return low
-    plain = low[0].isdigit() and high[0].isdigit()
-    return f"{low.removesuffix(' %')} to {high}" if plain else f"{low} to {high}"
+    if low[0].isdigit():
+        return f"{low.removesuffix(' %')} to {high}" if high[0].isdigit() else f"{low} or more"
+    return f"up to {high}" if high[0].isdigit() else f"{low} to {high}"
 
 
 def number(value: float, threshold: float | None = None) -> str:
@@ -153,14 +154,12 @@ def short_cautions(answer: Mapping[str, Any]) -> list[str]:
     Examples
     --------
     >>> short_cautions({"cautions": [{"code": "stale_labs"}, {"code": "value_imputed"}]})
-    ['an old blood sample', 'a value estimated']
+    ['an old blood sample', 'one value estimated']
     """
     codes = [caution["code"] for caution in answer.get("cautions", ())]
     imputed = codes.count("value_imputed")
-    names = {
-        **_CAUTIONS,
-        "value_imputed": "a value estimated" if imputed == 1 else "values estimated",
-    }
+    estimated = f"{imputed} values estimated" if imputed > 1 else "one value estimated"
+    names = {**_CAUTIONS, "value_imputed": estimated}
     return list(dict.fromkeys(names.get(code, code.replace("_", " ")) for code in codes))
 
 

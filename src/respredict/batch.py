@@ -90,6 +90,11 @@ def requests_of(men: pd.DataFrame) -> list[Request]:
     ----------
     men : DataFrame
         A cohort's frame.
+
+    Returns
+    -------
+    list of Request
+        One a row.
     """
     return [_request(row) for row in men.to_dict("records")]
 

@@ -66,6 +66,16 @@ class Bundle:
 def digest_of(folder: Path) -> str:
     """Return the digest of the files in a bundle's folder.
 
+    Parameters
+    ----------
+    folder : Path
+        A bundle's.
+
+    Returns
+    -------
+    str
+        ``sha256:`` and 64 hexadecimal digits.
+
     Raises
     ------
     BundleError
@@ -132,6 +142,18 @@ def _holds(folder: Path, digest: str) -> bool:
 def load_bundle(home: Path, digest: str) -> Bundle:
     """Load a bundle by its digest, refusing one whose bytes are not those named.
 
+    Parameters
+    ----------
+    home : Path
+        ``RESPREDICT_HOME``.
+    digest : str
+        ``sha256:`` and 64 hexadecimal digits.
+
+    Returns
+    -------
+    Bundle
+        Its bytes checked against the digest.
+
     Raises
     ------
     BundleError
@@ -172,6 +194,16 @@ def load_bundle(home: Path, digest: str) -> Bundle:
 def champion(home: Path) -> dict[str, Any]:
     """Return what ``champion.json`` says: name, version, digest.
 
+    Parameters
+    ----------
+    home : Path
+        ``RESPREDICT_HOME``.
+
+    Returns
+    -------
+    dict
+        ``name``, ``version`` and ``digest``.
+
     Raises
     ------
     RegistryError
@@ -189,12 +221,28 @@ def champion(home: Path) -> dict[str, Any]:
 
 
 def set_champion(home: Path, told: Mapping[str, Any]) -> None:
-    """Write ``champion.json`` in one step; workers that poll it see the old or the new one."""
+    """Write ``champion.json`` in one step; workers that poll it see the old or the new one.
+
+    Parameters
+    ----------
+    home : Path
+        ``RESPREDICT_HOME``.
+    told : mapping
+        ``name``, ``version`` and ``digest``.
+    """
     write_atomically(home / "champion.json", json.dumps(told, indent=1) + "\n")
 
 
 def write_atomically(file: Path, content: str | bytes) -> None:
-    """Replace a file in one step, synced to disk before it takes its name."""
+    """Replace a file in one step, synced to disk before it takes its name.
+
+    Parameters
+    ----------
+    file : Path
+        To write or replace.
+    content : str or bytes
+        All of it.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
     handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)

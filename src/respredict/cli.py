@@ -24,7 +24,18 @@ _OK, _BAD_INPUT = 0, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, default=None
+        Words of the command line; those of the process if None.
+
+    Returns
+    -------
+    int
+        0 done, 1 the answer is no, 2 bad input.
+    """
     # Before any framework is imported, in this process and in those it starts.
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

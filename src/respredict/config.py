@@ -30,21 +30,43 @@ SHRINK_TO = ("published", "zero")
 
 @dataclass(frozen=True, slots=True)
 class CohortSettings:
-    """``[cohort]``: the table to learn from; its path counts from the working directory."""
+    """``[cohort]``: the table to learn from; its path counts from the working directory.
+
+    Parameters
+    ----------
+    path : str
+        CSV or Parquet.
+    """
 
     path: str = "data/cohorts/synthetic.csv"
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeSettings:
-    """``[outcome]``: the category scheme that says what an improvement is."""
+    """``[outcome]``: the category scheme that says what an improvement is.
+
+    Parameters
+    ----------
+    scheme : str
+        ``concentration``, ``who`` or ``tmsc``.
+    """
 
     scheme: str = "concentration"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """``[model]``: predictor set, and what the coefficients are shrunk to."""
+    """``[model]``: predictor set, and what the coefficients are shrunk to.
+
+    Parameters
+    ----------
+    predictors : str
+        A predictor set.
+    shrink_to : str
+        ``published`` or ``zero``.
+    seed : int
+        Draws folds and resamples.
+    """
 
     predictors: str = "hormones"
     shrink_to: str = "published"
@@ -53,7 +75,17 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings of one run."""
+    """All settings of one run.
+
+    Parameters
+    ----------
+    cohort : CohortSettings
+        The table.
+    outcome : OutcomeSettings
+        The outcome.
+    model : ModelSettings
+        The model.
+    """
 
     cohort: CohortSettings = field(default_factory=CohortSettings)
     outcome: OutcomeSettings = field(default_factory=OutcomeSettings)
@@ -171,5 +203,10 @@ def home() -> Path:
     """Return the folder that holds bundles, champion and ledger.
 
     ``RESPREDICT_HOME``, or ``.respredict`` in the working directory.
+
+    Returns
+    -------
+    Path
+        Absolute; it need not exist yet.
     """
     return Path(os.environ.get("RESPREDICT_HOME") or ".respredict").resolve()

@@ -111,15 +111,33 @@ class InputError(RespredictError, ValueError):
 
 
 class CohortError(InputError):
-    """A table that cannot be read as a cohort."""
+    """A table that cannot be read as a cohort.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        Every problem found.
+    """
 
 
 class RequestError(InputError):
-    """A request for a score that cannot be answered as it stands."""
+    """A request for a score that cannot be answered as it stands.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        Every problem found.
+    """
 
 
 class ConfigError(InputError):
-    """A settings file with an unknown key or a value out of its range."""
+    """A settings file with an unknown key or a value out of its range.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        Every problem found.
+    """
 
 
 class BundleError(RespredictError, ValueError):

@@ -203,11 +203,10 @@ def _affine(pipeline: Any) -> tuple[float, Floats] | None:
     from respredict.model.features import RatioFeatures
     from respredict.model.logistic import ShrunkenLogistic
 
-    features, classifier = pipeline[1], pipeline[-1]
-    if len(pipeline) != 3:  # noqa: PLR2004
+    steps = [step for _, step in pipeline.steps[1:]]
+    if [type(step) for step in steps] != [RatioFeatures, ShrunkenLogistic]:
         return None
-    if not isinstance(features, RatioFeatures) or not isinstance(classifier, ShrunkenLogistic):
-        return None
+    features, classifier = steps
     width = len(pipeline[0].mean_)
     coefficients = classifier.coef_[0]
     slopes = coefficients[:width].copy()

@@ -68,7 +68,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One registered version."""
+    """One registered version.
+
+    Parameters
+    ----------
+    number : int
+        Counted by the registry.
+    run_id : str
+        Of the run that made it.
+    digest : str
+        Of its bundle.
+    """
 
     number: int
     run_id: str
@@ -125,6 +135,16 @@ def log_run(run: Run) -> Version:
 def find_version(which: str) -> Version:
     """Return a registered version by its number or alias.
 
+    Parameters
+    ----------
+    which : str
+        A number, or an alias.
+
+    Returns
+    -------
+    Version
+        As registered.
+
     Raises
     ------
     RegistryError
@@ -148,7 +168,15 @@ def find_version(which: str) -> Version:
 
 
 def set_alias(alias: str, version: Version) -> None:
-    """Point an alias at a version."""
+    """Point an alias at a version.
+
+    Parameters
+    ----------
+    alias : str
+        ``champion`` or ``challenger``.
+    version : Version
+        What it shall point at.
+    """
     with _mlflow() as mlflow:
         mlflow.MlflowClient().set_registered_model_alias(NAME, alias, str(version.number))
 

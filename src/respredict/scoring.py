@@ -266,6 +266,16 @@ class Scorer:
 def load_scorer(home: Path) -> Scorer:
     """Return the Scorer of the champion.
 
+    Parameters
+    ----------
+    home : Path
+        ``RESPREDICT_HOME``.
+
+    Returns
+    -------
+    Scorer
+        Of the champion.
+
     Raises
     ------
     RegistryError

@@ -33,12 +33,13 @@ __all__ = ["statement", "summary"]
 
 Answer = Mapping[str, Any]
 
-_COUNTS = ("no", "one", "two", "three", "four", "five")
+_COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven")
 _NAMED = 3
 _RULES = (
     ("t_lh_at_least_100", "t_lh", "T/LH", 100.0, "reaches 100", "does not reach 100"),
     ("t_e2_below_10", "t_e2", "T/E2", 10.0, "is below 10", "is not below 10"),
 )
+_OPEN = "it cannot be told "
 _BOUND = {"<": "less than ", ">": "more than "}
 
 
@@ -65,7 +66,7 @@ def statement(answer: Answer) -> str:
     ... })
     >>> print(*told.split(". ")[:2], sep=chr(10))
     His probability of improving on anastrozole is 47 %
-    With the model refitted on other men it lies at 40 to 55 % (90 % interval)
+    With the model refitted on other men it is 40 to 55 % (90 % interval)
     """
     sentences = _without(answer) if answer["status"] == "indeterminate" else _with(answer)
     return " ".join(text for text in sentences if text)
@@ -111,12 +112,12 @@ def _intervals(improvement: Mapping[str, Any]) -> str:
     refitted, redrawn = improvement.get("interval"), improvement.get("redraw_interval")
     said = []
     if refitted:
-        said.append(f"with the model refitted on other men it lies at {span(refitted)}")
+        said.append(f"with the model refitted on other men it is {span(refitted)}")
     if redrawn:
-        lies = "" if refitted else "it lies "
-        said.append(f"with his blood drawn again {lies}at {span(redrawn)}")
+        it_is = "" if refitted else "it is "
+        said.append(f"with his blood drawn again {it_is}{span(redrawn)}")
     kind = f"{level_of(improvement)} interval{'s' if len(said) > 1 else ''}"
-    return f"{opening(', '.join(said))} ({kind})." if said else ""
+    return f"{opening(', and '.join(said))} ({kind})." if said else ""
 
 
 def _meaning(improvement: Mapping[str, Any]) -> str:
@@ -145,8 +146,11 @@ def _usual(answer: Answer) -> Iterator[str]:
         who = men_of(answer.get("model", {}))
         yield f"Of the {who} the model learnt from, {percent(usual['prevalence'])} improved."
     if usual.keys() & {rule[0] for rule in _RULES}:
-        clauses = [_rule(answer, *rule) for rule in _RULES]
-        yield f"As for the usual rules, {clauses[0]}, and {clauses[1]}."
+        first, second = (_rule(answer, *rule) for rule in _RULES)
+        if first.startswith(_OPEN) and second.startswith(_OPEN):
+            yield f"As for the usual rules, {first}, nor {second.removeprefix(_OPEN)}."
+        else:
+            yield f"As for the usual rules, {first}, and {second}."
 
 
 def _rule(
@@ -156,7 +160,7 @@ def _rule(
     holds = usual.get(rule)
     if holds is None:
         why = clinical(usual.get("reasons", {}).get(rule, "")).removeprefix("open: ")
-        return f"whether his {ratio} {yes} cannot be told{f' ({why})' if why else ''}"
+        return f"{_OPEN}whether his {ratio} {yes}{f' ({why})' if why else ''}"
     told = (answer.get("derived") or {}).get(name)
     own = ""
     if told:

@@ -69,6 +69,16 @@ def load(table: str) -> tuple[Fact, ...]:
 def fact(id: str) -> Fact:  # noqa: A002 -- the column of the tables has this name
     """Return one row by its id.
 
+    Parameters
+    ----------
+    id : str
+        Of the row.
+
+    Returns
+    -------
+    Fact
+        The row.
+
     Raises
     ------
     KeyError
@@ -88,6 +98,16 @@ def fact(id: str) -> Fact:  # noqa: A002 -- the column of the tables has this na
 
 def citation(key: str) -> Citation:
     """Return one source by its key.
+
+    Parameters
+    ----------
+    key : str
+        As in ``citations.toml``.
+
+    Returns
+    -------
+    Citation
+        The source.
 
     Raises
     ------

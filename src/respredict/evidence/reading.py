@@ -48,6 +48,11 @@ def read_citations(path: Traversable) -> Mapping[str, Citation]:
         A TOML file; each key holds ``text`` and may hold ``pmid``, ``doi``,
         ``address`` and ``corrects``.
 
+    Returns
+    -------
+    mapping of str to Citation
+        By key.
+
     Raises
     ------
     InputError

@@ -159,6 +159,11 @@ def outcomes(cohort: Cohort, scheme_name: str) -> Movement:
         With its follow-up columns.
     scheme_name : str
         Of the category scheme.
+
+    Returns
+    -------
+    Movement
+        Of shape (n_patients,).
     """
     of = scheme(scheme_name)
     before, before_side = _reading(cohort.men, of.measure, "")

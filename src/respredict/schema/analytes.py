@@ -269,6 +269,16 @@ _BY_NAME = {a.name: a for a in ANALYTES}
 def analyte(name: str) -> Analyte:
     """Return one analyte by its name.
 
+    Parameters
+    ----------
+    name : str
+        Field of a request.
+
+    Returns
+    -------
+    Analyte
+        The one of that name.
+
     Raises
     ------
     KeyError

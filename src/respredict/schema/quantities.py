@@ -141,6 +141,18 @@ def comparator_of(text: str) -> Comparator | None:
 def rule_at_least(quantity: Quantity | None, threshold: float) -> bool | None:
     """Say whether a quantity reaches a threshold, None where censoring leaves it open.
 
+    Parameters
+    ----------
+    quantity : Quantity or None
+        None where it is not known.
+    threshold : float
+        In the quantity's unit.
+
+    Returns
+    -------
+    bool or None
+        The verdict, where there is one.
+
     Examples
     --------
     >>> rule_at_least(Quantity(120.0, "", ">"), 100)
@@ -159,6 +171,18 @@ def rule_at_least(quantity: Quantity | None, threshold: float) -> bool | None:
 
 def rule_below(quantity: Quantity | None, threshold: float) -> bool | None:
     """Say whether a quantity stays below a threshold, None where censoring leaves it open.
+
+    Parameters
+    ----------
+    quantity : Quantity or None
+        None where it is not known.
+    threshold : float
+        In the quantity's unit.
+
+    Returns
+    -------
+    bool or None
+        The verdict, where there is one.
 
     Examples
     --------

@@ -109,6 +109,16 @@ _BY_NAME = {c.name: c for c in COLUMNS}
 def column(name: str) -> Column:
     """Return one canonical column by its name.
 
+    Parameters
+    ----------
+    name : str
+        With its unit.
+
+    Returns
+    -------
+    Column
+        The one of that name.
+
     Raises
     ------
     KeyError
@@ -124,6 +134,11 @@ def column(name: str) -> Column:
 
 def alternatives() -> dict[str, tuple[Column, Unit]]:
     """Return the accepted columns in another unit, with the canonical one each stands for.
+
+    Returns
+    -------
+    dict of str to (Column, Unit)
+        By the accepted column's name.
 
     Examples
     --------
@@ -141,6 +156,11 @@ def body_columns() -> tuple[Column, Column]:
 
 def dictionary() -> str:
     """Return the data dictionary as a Markdown table, one line a column.
+
+    Returns
+    -------
+    str
+        Markdown, one line a column.
 
     Examples
     --------

@@ -26,7 +26,13 @@ TESTOSTERONE_USE: dict[str, tuple[str, ...]] = {
     "current": ("ongoing",),
 }
 _FLAGS = ("clomiphene", "tamoxifen", "gonadotropin_or_gnrh")
-_TREATMENT_FIELDS = ("testosterone", "stopped_on", "anastrozole_mg_week", *_FLAGS)
+_TREATMENT_FIELDS = (
+    "testosterone",
+    "stopped_on",
+    "anastrozole_mg_week",
+    "anastrozole_since",
+    *_FLAGS,
+)
 _BODY = {"age": AGE, "bmi": BMI}
 _DATES = ("sampled_on", "semen_sampled_on")
 _REFERENCE_LENGTH = 100
@@ -47,11 +53,26 @@ REQUEST_FIELDS: tuple[str, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """What he takes or took; None where nobody said."""
+    """What he takes or took; None where nobody said.
+
+    Parameters
+    ----------
+    testosterone : str or None
+        ``never``, ``past`` or ``current``.
+    stopped_on : date or None
+        Day on which testosterone was stopped.
+    anastrozole_mg_week : float or None
+        Weekly dose.
+    anastrozole_since : date or None
+        First day of anastrozole, where it has begun.
+    clomiphene, tamoxifen, gonadotropin_or_gnrh : bool or None
+        Taken with it.
+    """
 
     testosterone: str | None = None
     stopped_on: datetime.date | None = None
     anastrozole_mg_week: float | None = None
+    anastrozole_since: datetime.date | None = None
     clomiphene: bool | None = None
     tamoxifen: bool | None = None
     gonadotropin_or_gnrh: bool | None = None
@@ -304,6 +325,9 @@ class _Reader:
             testosterone=self.use(value.get("testosterone")),
             stopped_on=self.date("treatment.stopped_on", value.get("stopped_on")),
             anastrozole_mg_week=dose,
+            anastrozole_since=self.date(
+                "treatment.anastrozole_since", value.get("anastrozole_since")
+            ),
             **{name: self.flag(f"treatment.{name}", value.get(name)) for name in _FLAGS},
         )
 

@@ -112,6 +112,16 @@ def read_table(path: str | os.PathLike[str]) -> Table:
 def shown(value: object) -> str:
     """Return a value for a message, cut where it is long.
 
+    Parameters
+    ----------
+    value : object
+        A cell.
+
+    Returns
+    -------
+    str
+        Short, as a message shows it.
+
     Examples
     --------
     >>> shown("12 ng/dL")

@@ -104,6 +104,18 @@ def read_names(names: Iterable[str], nameless: int = 0) -> Names:
 def advice(name: str, known: Iterable[str]) -> str:
     """Return the known name that was likely meant, or an empty string.
 
+    Parameters
+    ----------
+    name : str
+        A column that is not known.
+    known : iterable of str
+        Those that are.
+
+    Returns
+    -------
+    str
+        The nearest, or an empty string.
+
     Examples
     --------
     >>> advice("BMI", ["bmi_kg_m2", "age_years"])

@@ -1,0 +1,348 @@
+"""The explanation: contributions that sum to the number served, exactly, for every man."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import warnings
+from functools import cache
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from scipy.special import logit
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import SplineTransformer
+
+from respredict.cohort import read_cohort
+from respredict.errors import ExplanationError
+from respredict.explain import Explained, Explainer
+from respredict.lifecycle.training import outcomes
+from respredict.model.candidates import PREDICTORS, build_pipeline, matrix_columns
+from respredict.model.joint_normal import conditional_mean
+from respredict.model.logistic import ShrunkenLogistic
+from respredict.simulate import write_cohort
+from tests.conftest import COHORT
+
+Floats = NDArray[np.float64]
+
+MEN = 1000
+EVERY = [(which, to) for which in PREDICTORS for to in ("published", "zero")]
+every_model = pytest.mark.parametrize(("which", "to"), EVERY, ids=[f"{w}-{t}" for w, t in EVERY])
+#: Assays that stop early, so that a man may have several values on one side of a limit.
+STOPS = {"lh": (2.5, -1), "fsh": (15.0, 1), "sperm_concentration": (0.5, -1)}
+
+
+@pytest.fixture(scope="module")
+def men(tmp_path_factory) -> pd.DataFrame:
+    """Simulate men, written and read back: complete, missing and censored."""
+    path = tmp_path_factory.mktemp("simulated") / "men.csv"
+    write_cohort(path, MEN, seed=41)
+    X = read_cohort(path).men[list(matrix_columns("hormones+semen"))].astype(float)
+    some = np.arange(MEN) % 2 == 0
+    for name, (limit, side) in STOPS.items():
+        column = X.columns[PREDICTORS["hormones+semen"].index(name)]
+        beyond = some & (X[column] * side > limit * side) & (X[column] > 0)
+        X.loc[beyond, [column, f"{name}_censor"]] = limit, side
+    return X
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Return the function that fits a predictor set to the shipped cohort, once."""
+    cohort = read_cohort(COHORT, need=("outcome",))
+    improved = outcomes(cohort, "concentration").improved
+    known = ~np.isnan(improved)
+    y = improved[known].astype(int)
+
+    @cache
+    def fit(which: str = "hormones", to: str = "published") -> Pipeline:
+        X = cohort.men.loc[known, list(matrix_columns(which))].astype(float)
+        return build_pipeline(which, to).fit(X, y)
+
+    def with_classifier(*steps: Any) -> Pipeline:
+        """Put other steps behind the same features."""
+        head = fit()[:2]
+        X = cohort.men.loc[known, list(matrix_columns())].astype(float)
+        tail = Pipeline([(f"step{i}", step) for i, step in enumerate(steps)])
+        tail.fit(head.transform(X), y)
+        return Pipeline([*head.steps, *tail.steps])
+
+    fit.with_classifier = with_classifier
+    return fit
+
+
+def explained(pipeline: Pipeline, which: str, X: pd.DataFrame) -> Explained:
+    """Explain men by a pipeline."""
+    return Explainer(pipeline, PREDICTORS[which]).explain(X[list(matrix_columns(which))])
+
+
+@pytest.fixture(scope="module")
+def all_told(fitted, men):
+    """Return the function that explains all the men by a model, once."""
+    return cache(lambda which, to: explained(fitted(which, to), which, men))
+
+
+def states(X: pd.DataFrame, which: str) -> NDArray[np.int64]:
+    """Return of each man what he has (0), lacks (9) and half-knows (-1, 1), by input."""
+    n = len(PREDICTORS[which])
+    values = X[list(matrix_columns(which))].to_numpy()[:, :n]
+    sides = np.column_stack(
+        [X.get(f"{name}_censor", pd.Series(0.0, X.index)) for name in PREDICTORS[which]]
+    )
+    return np.where(np.isnan(values), 9, sides).astype(np.int64)
+
+
+def of_every_pattern(X: pd.DataFrame, which: str, n: int) -> pd.DataFrame:
+    """Choose men so that each pattern is met before any is met again, n or one of each."""
+    _, which_pattern = np.unique(states(X, which), axis=0, return_inverse=True)
+    again = pd.Series(which_pattern.ravel()).groupby(which_pattern.ravel()).cumcount()
+    order = np.argsort(again.to_numpy(), kind="stable")
+    return X.iloc[order[: max(n, which_pattern.max() + 1)]]
+
+
+class Game:
+    """Coalitions scored through the pipeline, by nothing but its own public steps.
+
+    Whoever is absent takes the reference man's value: exp of the mean log in the raw
+    row. The azoospermic share of the reference man is no raw value, so with semen the
+    same is done to the imputer's split row.
+    """
+
+    def __init__(self, pipeline: Pipeline, which: str) -> None:
+        self.pipeline, self.inputs = pipeline, PREDICTORS[which]
+        self.columns = list(matrix_columns(which))
+        self.semen = "sperm_concentration" in self.inputs
+        imputer = pipeline[0]
+        logged = imputer.logged_
+        natural = imputer.mean_[: len(logged)].copy()
+        natural[logged] = np.exp(natural[logged])
+        self.reference = natural
+
+    def log_odds(self, rows: Floats, absent: NDArray[np.bool_]) -> Floats:
+        """Log-odds of raw rows, each with some inputs at the reference man's values."""
+        if self.semen:
+            return self._log_odds_split(rows, absent)
+        rows = rows.copy()
+        for j, name in enumerate(self.inputs):
+            rows[absent[:, j], j] = self.reference[j]
+            if f"{name}_censor" in self.columns:
+                rows[absent[:, j], self.columns.index(f"{name}_censor")] = 0.0
+        p = self.pipeline.predict_proba(pd.DataFrame(rows, columns=self.columns))
+        return logit(p[:, 1])
+
+    def _log_odds_split(self, rows: Floats, absent: NDArray[np.bool_]) -> Floats:
+        imputer = self.pipeline[0]
+        Z, limits, censor = imputer.split(rows)
+        gone = np.column_stack([absent, absent[:, self.inputs.index("sperm_concentration")]])
+        Z, censor = np.where(gone, imputer.mean_, Z), np.where(gone, 0, censor)
+        served = conditional_mean(Z, limits, censor, imputer.mean_, imputer.covariance_)
+        return logit(self.pipeline[1:].predict_proba(served)[:, 1])
+
+    def players(self, row: Floats) -> NDArray[np.int64]:
+        """Return the inputs that a man has, as a value or as a side."""
+        return np.flatnonzero(~np.isnan(row[: len(self.inputs)]))
+
+    def values(self, X: pd.DataFrame) -> tuple[Floats, Floats]:
+        """Return base and contributions of each man, by the definition.
+
+        An input's contribution is what it adds when it becomes known, averaged over
+        every order in which the man's inputs can become known.
+        """
+        rows = X[self.columns].to_numpy()
+        base, phi = np.zeros(len(rows)), np.zeros((len(rows), len(self.inputs)))
+        players = [self.players(row) for row in rows]
+        for k in {len(p) for p in players}:
+            at = np.array([i for i, p in enumerate(players) if len(p) == k])
+            who = np.array([players[i] for i in at])
+            present = (np.arange(1 << k)[:, None] >> np.arange(k) & 1).astype(bool)
+            absent = np.zeros((len(at), 1 << k, len(self.inputs)), dtype=bool)
+            for m, them in enumerate(who):
+                absent[m][:, them] = ~present
+            flat = self.log_odds(
+                np.repeat(rows[at], 1 << k, axis=0), absent.reshape(-1, len(self.inputs))
+            )
+            worth = flat.reshape(len(at), 1 << k)
+            orders = list(permutations(range(k)))
+            added = np.zeros((len(at), k))
+            for order in orders:
+                known = 0
+                for i in order:
+                    added[:, i] += worth[:, known | 1 << i] - worth[:, known]
+                    known |= 1 << i
+            base[at] = worth[:, 0]
+            phi[at[:, None], who] = added / len(orders)
+        return base, phi
+
+
+def test_the_men_are_of_every_kind(men: pd.DataFrame):
+    """Among them are complete, missing, azoospermic, and once, twice and more often censored."""
+    state = states(men, "hormones+semen")
+    lacks, sides = (state == 9).any(axis=1), np.count_nonzero(np.abs(state) == 1, axis=1)
+    assert len(men) == MEN
+    assert np.count_nonzero(~lacks & (sides == 0)) > 100
+    assert np.count_nonzero(lacks & (sides == 0)) > 100
+    assert np.count_nonzero(sides == 1) > 100
+    assert np.count_nonzero(~lacks & (sides == 2)) > 10
+    assert np.count_nonzero(lacks & (sides > 1)) > 5
+    assert np.count_nonzero(men["sperm_concentration_m_ml"] == 0) > 50
+
+
+@every_model
+def test_contributions_sum_to_the_log_odds_served(fitted, men, all_told, which, to):
+    """Base and contributions of 1,000 men sum to logit(predict_proba) within 1e-9."""
+    pipeline = fitted(which, to)
+    told = all_told(which, to)
+    p = pipeline.predict_proba(men[list(matrix_columns(which))])[:, 1]
+
+    total = told.base + told.contributions.sum(axis=1)
+    assert np.abs(total - logit(p)).max() < 1e-9
+    assert np.abs(told.probability - p).max() < 1e-12
+    assert np.abs(told.log_odds - logit(p)).max() < 1e-9
+    assert told.check() < 1e-9
+    assert told.contributions.shape == (MEN, len(PREDICTORS[which]))
+
+
+@every_model
+def test_contributions_are_shapleys_through_the_pipeline(fitted, men, which, to):
+    """Men of every pattern get the average over all orders, scored by the fitted pipeline."""
+    pipeline = fitted(which, to)
+    some = of_every_pattern(men, which, 100)
+    base, phi = Game(pipeline, which).values(some)
+    told = explained(pipeline, which, some)
+
+    assert np.abs(told.contributions - phi).max() < 1e-9
+    assert np.abs(told.base - base).max() < 1e-9
+
+
+def test_contributions_are_those_of_shaps_exact_explainer(fitted, men):
+    """``shap.explainers.Exact`` on the coalitions of 25 men of as many patterns agrees."""
+    with warnings.catch_warnings():
+        # Its plots use what matplotlib is about to drop.
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        import shap
+
+    some = of_every_pattern(men, "hormones", 25).iloc[:25]
+    told = explained(fitted(), "hormones", some)
+    game = Game(fitted(), "hormones")
+    for man, row in enumerate(some[game.columns].to_numpy()):
+        players = game.players(row)
+
+        def score(present, row=row, players=players):
+            absent = np.zeros((len(present), len(game.inputs)), dtype=bool)
+            absent[:, players] = present < 0.5
+            return game.log_odds(np.tile(row, (len(present), 1)), absent)
+
+        masker = shap.maskers.Independent(np.zeros((1, len(players))))
+        found = shap.explainers.Exact(score, masker)(np.ones((1, len(players))))
+        expected = np.zeros(len(game.inputs))
+        expected[players] = found.values[0]
+        assert np.abs(told.contributions[man] - expected).max() < 1e-9
+        assert told.base == pytest.approx(float(np.ravel(found.base_values)[0]), abs=1e-9)
+
+
+@pytest.mark.parametrize("which", ["hormones", "hormones+semen"])
+def test_a_mans_explanation_does_not_depend_on_who_is_with_him(fitted, men, which):
+    """Batches of 1, 7 and 2,000 give the same bits."""
+    explainer = Explainer(fitted(which), PREDICTORS[which])
+    X = np.tile(men[list(matrix_columns(which))].to_numpy(), (2, 1))
+    X = X[np.random.default_rng(5).permutation(len(X))]
+    assert len(X) == 2000
+    whole = explainer.explain(X)
+    for size, until in ((1, 80), (7, 175)):
+        for start in range(0, until, size):
+            rows = slice(start, start + size)
+            part = explainer.explain(X[rows])
+            for name in ("log_odds", "probability", "contributions", "completed"):
+                together = np.ascontiguousarray(getattr(whole, name)[rows])
+                assert getattr(part, name).tobytes() == together.tobytes(), (size, start, name)
+            assert part.base == whole.base
+
+
+@every_model
+def test_the_base_is_the_reference_mans_log_odds(fitted, all_told, which, to):
+    """The base is the served log-odds of the imputer's means, for every man of the model."""
+    pipeline = fitted(which, to)
+    explainer = Explainer(pipeline, PREDICTORS[which])
+    p = pipeline[1:].predict_proba(pipeline[0].mean_[None, :])[0, 1]
+
+    assert explainer.base == pytest.approx(logit(p), abs=1e-12)
+    assert all_told(which, to).base == explainer.base
+
+
+@every_model
+def test_an_input_he_lacks_contributes_nothing(fitted, men, all_told, which, to):
+    """What a man lacks gets exactly 0, and a man who lacks everything is the reference man."""
+    lacks = states(men, which) == 9
+    assert np.all(all_told(which, to).contributions[lacks] == 0.0)
+
+    nobody = men.iloc[:1].assign(**dict.fromkeys(matrix_columns(which), 0.0))
+    nobody[list(matrix_columns(which)[: len(PREDICTORS[which])])] = np.nan
+    nothing = explained(fitted(which, to), which, nobody)
+    assert np.all(nothing.contributions == 0.0)
+    assert nothing.log_odds[0] == pytest.approx(nothing.base, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", PREDICTORS["hormones"])
+def test_a_reference_value_contributes_nothing_to_a_complete_man(fitted, men, name):
+    """A complete man whose value is the reference man's gets 0 for it."""
+    j = PREDICTORS["hormones"].index(name)
+    complete = men[(states(men, "hormones") == 0).all(axis=1)].head(20).copy()
+    mean = fitted()[0].mean_[j]
+    complete[matrix_columns()[j]] = mean if name == "age" else math.exp(mean)
+    assert np.abs(explained(fitted(), "hormones", complete).contributions[:, j]).max() < 1e-12
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (SplineTransformer(n_knots=4, degree=2), ShrunkenLogistic(scales=(0.3,))),
+        (HistGradientBoostingClassifier(max_iter=10, random_state=0),),
+    ],
+    ids=["spline", "boosting"],
+)
+def test_a_curved_model_is_enumerated(fitted, men, steps):
+    """A model without a closed form gets the same exact values, which sum to what it serves."""
+    pipeline = fitted.with_classifier(*steps)
+    some = of_every_pattern(men, "hormones", 0)[::3]
+    told = explained(pipeline, "hormones", some)
+    base, phi = Game(pipeline, "hormones").values(some)
+    p = pipeline.predict_proba(some[list(matrix_columns())])[:, 1]
+
+    assert told.check() < 1e-9
+    assert np.abs(told.contributions - phi).max() < 1e-9
+    assert np.abs(told.base - base).max() < 1e-9
+    assert np.abs(told.probability - p).max() < 1e-12
+
+
+@pytest.mark.parametrize("wrong", [1e-8, -3.0, np.nan])
+def test_contributions_that_miss_the_served_number_are_refused(fitted, men, wrong):
+    """One contribution out of place stops the answer, and the message says by how much."""
+    told = explained(fitted(), "hormones", men.head(50))
+    contributions = told.contributions.copy()
+    contributions[17, 2] += wrong
+    tampered = dataclasses.replace(told, contributions=contributions)
+    with pytest.raises(ExplanationError, match=r"within 1e-09, got an error of .* Do not serve"):
+        tampered.check()
+
+
+def test_a_served_number_that_is_not_the_models_is_refused(fitted, men):
+    """A probability changed after the explanation stops the answer too."""
+    told = explained(fitted(), "hormones", men.head(5))
+    tampered = dataclasses.replace(told, probability=told.probability * 0.999)
+    with pytest.raises(ExplanationError, match="must sum to the served log-odds"):
+        tampered.check()
+
+
+def test_no_men_have_no_error(fitted, men):
+    """Nobody to explain is no reason to refuse."""
+    told = explained(fitted(), "hormones", men.head(1))
+    nobody = dataclasses.replace(
+        told, log_odds=told.log_odds[:0], probability=told.probability[:0],
+        contributions=told.contributions[:0],
+    )  # fmt: skip
+    assert nobody.check() == 0.0
