@@ -54,3 +54,14 @@ def scorer(trained):
     from respredict.scoring import load_scorer
 
     return load_scorer(trained["home"])
+
+
+@pytest.fixture(scope="session")
+def client(trained):
+    """Serve the champion in this process, once: its metrics are registered once."""
+    from starlette.testclient import TestClient
+
+    from serving.service import ResponseService
+
+    with TestClient(ResponseService.to_asgi()) as client:
+        yield client

@@ -5,22 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import logit
-from starlette.testclient import TestClient
 
 from respredict.cohort import read_cohort
 from respredict.model.candidates import matrix_columns
 from tests.conftest import COHORT, PUBLISHED_MAN
 
 
-def test_the_number_served_is_the_one_the_registered_model_gives(in_trained):
+def test_the_number_served_is_the_one_the_registered_model_gives(in_trained, client):
     """Serve the published man over HTTP and find MLflow's own model to agree within 1e-12."""
     import mlflow
 
-    from serving.service import ResponseService
-
-    with TestClient(ResponseService.to_asgi()) as client:
-        response = client.post("/v1/score", json=PUBLISHED_MAN)
-        model = client.get("/v1/model").json()
+    response = client.post("/v1/score", json=PUBLISHED_MAN)
+    model = client.get("/v1/model").json()
     answer = response.json()
     registered = mlflow.sklearn.load_model("models:/respredict@champion")
     columns = matrix_columns("hormones")

@@ -6,23 +6,10 @@ import json
 import logging
 
 import pytest
-from starlette.testclient import TestClient
 
 from tests.conftest import PUBLISHED_MAN
 
 JSON = {"content-type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def client(trained):
-    """Serve the champion in this process."""
-    import os
-
-    os.environ["RESPREDICT_HOME"] = str(trained["home"])
-    from serving.service import ResponseService
-
-    with TestClient(ResponseService.to_asgi()) as client:
-        yield client
 
 
 def hormone(value, unit="IU/L", **more):

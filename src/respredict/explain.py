@@ -57,6 +57,17 @@ class Explained:
     contributions: Floats
     completed: Floats
 
+    def take(self, row: int) -> Explained:
+        """Return the part of one man."""
+        one = slice(row, row + 1)
+        return Explained(
+            self.base,
+            self.log_odds[one],
+            self.probability[one],
+            self.contributions[one],
+            self.completed[one],
+        )
+
     def check(self) -> float:
         """Return the greatest error of the sums over these men.
 

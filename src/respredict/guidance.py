@@ -11,7 +11,11 @@ import datetime
 from collections.abc import Sequence
 from functools import cache
 
-from respredict._cautions import (
+from respredict.evidence import Rule, fact, load
+from respredict.schema.analytes import analyte
+from respredict.schema.quantities import Quantity
+from respredict.schema.request import Request
+from respredict.words.cautions import (
     Row,
     azoospermia_caution,
     azoospermic,
@@ -21,10 +25,6 @@ from respredict._cautions import (
     on_treatment,
     reading,
 )
-from respredict.evidence import Rule, fact, load
-from respredict.schema.analytes import analyte
-from respredict.schema.quantities import Quantity
-from respredict.schema.request import Request
 
 __all__ = [
     "azoospermia_caution",

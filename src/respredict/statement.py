@@ -1,7 +1,7 @@
 """An answer in words: a paragraph for the notes, and a page for the terminal.
 
 Both are generated from the numbers of the answer and from nothing else. To word a new
-caution, name its code in ``respredict._wording``.
+caution, name its code in ``respredict.words.phrases``.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from respredict._summary import summary
-from respredict._wording import (
+from respredict.words.page import summary
+from respredict.words.phrases import (
     DEMONSTRATION,
     HARDLY,
     clinical,

@@ -74,7 +74,13 @@ class TestReading:
             received=expected,
             sampled_on=day,
             semen_sampled_on=day,
-            treatment=Treatment("never", None, 7.0, False, False, False),
+            treatment=Treatment(
+                testosterone="never",
+                anastrozole_mg_week=7.0,
+                clomiphene=False,
+                tamoxifen=False,
+                gonadotropin_or_gnrh=False,
+            ),
             reference="a local pseudonym",
         )
 
@@ -121,6 +127,12 @@ class TestReading:
         body = {"age": 34, "treatment": {"testosterone": written, "stopped_on": "2026-01-31"}}
         treatment = read_request(body).treatment
         assert treatment == Treatment(read, datetime.date(2026, 1, 31))
+
+    def test_days_of_treatment(self):
+        """The days on which he stopped testosterone and began anastrozole are read as days."""
+        days = {"stopped_on": "2025-12-24", "anastrozole_since": "2026-02-28"}
+        expected = {name: datetime.date.fromisoformat(day) for name, day in days.items()}
+        assert read_request({"age": 34, "treatment": days}).treatment == Treatment(**expected)
 
     @pytest.mark.parametrize("of", ANALYTES, ids=lambda of: of.name)
     def test_limits_are_included(self, of):
@@ -234,6 +246,8 @@ BAD: list[tuple[dict[str, Any], str, str, str, str]] = [
     ({"treatment": {"testosterone": False}}, "treatment.testosterone", "be never, past, current",
      "false", "Leave it out"),
     ({"treatment": {"stopped_on": "May"}}, "treatment.stopped_on", DATE, "'May'", "Send the day"),
+    ({"treatment": {"anastrozole_since": "2026"}}, "treatment.anastrozole_since", DATE, "'2026'",
+     "Send the day"),
     ({"treatment": {"anastrozole_mg_week": 71}}, "treatment.anastrozole_mg_week",
      "be 0 to 70 mg/wk", "71", "Check the value"),
     ({"treatment": {"anastrozole_mg_week": "7"}}, "treatment.anastrozole_mg_week", NUMBER[0],

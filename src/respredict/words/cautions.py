@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from respredict.evidence import Fact, Rule, fact, load
+from respredict.evidence import Rule, fact, load
 from respredict.schema.analytes import analyte
 from respredict.schema.request import Request
 
@@ -86,19 +86,29 @@ def cautions(request: Request) -> list[Row]:
     values = request.quantities
     if all(rule.holds(values.get(rule.quantity)) for rule in failure.rules):
         own = f"His: {reading(request, 'lh')}, {reading(request, 'fsh')}."
-        found.append(_caution("primary_testicular_failure", f"{failure['text']} {own}", failure))
+        found.append(_caution("primary_testicular_failure", f"{failure['text']} {own}", failure.id))
     if on_treatment(request) and "estradiol" in values:
         found += _over_suppression(request)
     taken = [word for name, word in _CO_TREATMENT.items() if getattr(request.treatment, name)]
     if taken:
         mixed = fact("statement_co_treatment")
         text = f"He also takes {listed(taken)}, which the model does not see. {mixed['text']}"
-        found.append(_caution("cotreatment", text, mixed))
+        found.append(_caution("cotreatment", text, mixed.id))
     return found
 
 
 def on_treatment(request: Request) -> bool | None:
     """Say whether the blood was drawn on anastrozole, None where nobody said.
+
+    Parameters
+    ----------
+    request : Request
+        With the day of the blood sample and the day since which he takes the drug.
+
+    Returns
+    -------
+    bool or None
+        True from the first day on; False before it, or where the weekly dose is 0.
 
     Examples
     --------
@@ -127,13 +137,12 @@ def azoospermia_caution() -> Row:
     >>> azoospermia_caution()["code"]
     'azoospermia_not_in_model'
     """
-    none, some = fact("shoshany_azoospermia"), fact("yang_azoospermia")
     text = (
         "He is azoospermic, which this model does not see. Published reports disagree: no "
         "azoospermic man improved in Shoshany et al. 2017, and some azoospermic or "
         "cryptozoospermic men improved in Yang et al. 2022."
     )
-    return _caution("azoospermia_not_in_model", text, none, some)
+    return _caution("azoospermia_not_in_model", text, "shoshany_azoospermia", "yang_azoospermia")
 
 
 def azoospermic(request: Request) -> bool:
@@ -144,7 +153,7 @@ def azoospermic(request: Request) -> bool:
 @cache
 def _notice_rows() -> dict[str, Row]:
     return {
-        (code := row.id.removeprefix("statement_")): _caution(code, row["text"], row)
+        (code := row.id.removeprefix("statement_")): _caution(code, row["text"], row.id)
         for row in load("statements")
     }
 
@@ -178,14 +187,20 @@ def _over_suppression(request: Request) -> list[Row]:
     why = f"{harm['mechanism'][0].upper()}{harm['mechanism'][1:]}."
     own = f"{reading(request, 'estradiol')}, measured on anastrozole,"
     own = own[0].upper() + own[1:]
+    rows = (published.id, harm.id)
     if verdict:
-        return [_caution("over_suppression", f"{own} lies below {limits}. {why}", published, harm)]
+        return [_caution("over_suppression", f"{own} lies below {limits}. {why}", *rows)]
     text = f"{own} may lie below {limits}: the assay does not tell. {why}"
-    return [_caution("over_suppression_possible", text, published, harm)]
+    return [_caution("over_suppression_possible", text, *rows)]
 
 
-def _caution(code: str, text: str, *rows: Fact) -> Row:
-    return {"code": code, "text": text, "source": "; ".join(row.source for row in rows)}
+def _caution(code: str, text: str, *rows: str) -> Row:
+    return {"code": code, "text": text, "source": _source(rows)}
+
+
+@cache
+def _source(rows: tuple[str, ...]) -> str:
+    return "; ".join(fact(row).source for row in rows)
 
 
 def reading(request: Request, name: str) -> str:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from respredict._wording import (
+from respredict.words.phrases import (
     DEMONSTRATION,
     HARDLY,
     clinical,
@@ -32,6 +32,7 @@ _RULES = (
     ("t_lh_at_least_100", "t_lh", "T/LH of 100 or more", 100.0),
     ("t_e2_below_10", "t_e2", "T/E2 below 10", 10.0),
 )
+_OF_A_PROBABILITY = ("improvement", "worsening", "explanation")
 _VERDICTS = {True: "yes", False: "no", None: "cannot be told"}
 
 
@@ -61,6 +62,8 @@ def summary(answer: Answer) -> str:
     <BLANKLINE>
     This software is not a medical device.
     """
+    if answer["status"] == "indeterminate":
+        answer = {name: told for name, told in answer.items() if name not in _OF_A_PROBABILITY}
     blocks = (
         list(_head(answer)),
         list(_inputs(answer)),

@@ -1,0 +1,320 @@
+"""Whether a man can be given a probability, what to mind if he is, and the usual rules."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from typing import Any
+
+from respredict import guidance
+from respredict.chance import chance_for
+from respredict.outcome import Scheme, total_motile_count
+from respredict.schema.analytes import analyte, likelier_unit
+from respredict.schema.quantities import Comparator, Quantity, rule_at_least, rule_below
+from respredict.schema.request import Request
+
+__all__ = [
+    "baseline_count",
+    "cautions",
+    "chance",
+    "derived",
+    "has",
+    "label",
+    "ratio",
+    "reasons",
+    "usual_rules",
+]
+
+#: What makes the signal: without both there is no probability.
+NEEDED = ("testosterone", "lh")
+#: Samples older than this may no longer tell of today; set by this project.
+STALE_DAYS = 180
+#: LH and FSH need months to come back after testosterone; set by this project.
+RECENT_TESTOSTERONE_DAYS = 90
+BODY = ("age", "bmi")
+
+_SIDES: dict[int, Comparator] = {-1: "<", 0: "", 1: ">"}
+
+
+def has(request: Request, name: str) -> bool:
+    """Say whether a request gives an input, as a value or as a side.
+
+    Parameters
+    ----------
+    request : Request
+        In canonical units.
+    name : str
+        ``age``, ``bmi`` or an analyte.
+
+    Returns
+    -------
+    bool
+        False where it is unknown.
+    """
+    return getattr(request, name) is not None if name in BODY else name in request.quantities
+
+
+def label(name: str) -> str:
+    """Return an input's name as a sentence begins with it.
+
+    Parameters
+    ----------
+    name : str
+        ``age``, ``bmi`` or an analyte.
+
+    Returns
+    -------
+    str
+        Capitalised.
+    """
+    words = {"bmi": "BMI", "age": "age"}.get(name) or analyte(name).label
+    return words[0].upper() + words[1:]
+
+
+def reasons(request: Request, inputs: tuple[str, ...], of: Scheme) -> list[dict[str, str]]:
+    """Say why no probability can be given, if none can.
+
+    Parameters
+    ----------
+    request : Request
+        In canonical units.
+    inputs : tuple of str
+        What the model uses.
+    of : Scheme
+        The outcome's categories.
+
+    Returns
+    -------
+    list of dict
+        ``{code, text, remedy}``; empty where a probability can be given.
+    """
+    found = [
+        _reason(
+            f"{name}_missing",
+            f"{label(name)} is missing: the signal is the ratio of testosterone to LH.",
+            f"Send {analyte(name).label}.",
+        )
+        for name in NEEDED
+        if name in inputs and name not in request.quantities
+    ]
+    found += _doubts(request)
+    count = baseline_count(request, of)
+    if rule_at_least(count, of.cuts[-1]):
+        text = f"His baseline of {count} is in the top category: none is left to move up to."
+        found.append(_reason("top_category", text, "None."))
+    if request.treatment.testosterone == "current":
+        text = "He takes testosterone, which suppresses LH and FSH: they are not his own."
+        remedy = "Measure again after it is stopped and the hormones have come back."
+        found.append(_reason("on_testosterone", text, remedy))
+    if guidance.on_treatment(request):
+        text = "His blood was drawn on anastrozole: these hormones are no baseline."
+        found.append(_reason("on_treatment", text, "Send the values from before it was begun."))
+    return found
+
+
+def cautions(
+    request: Request, inputs: tuple[str, ...], today: datetime.date
+) -> list[dict[str, str]]:
+    """Say what to mind in a man who is given a probability.
+
+    Parameters
+    ----------
+    request : Request
+        In canonical units.
+    inputs : tuple of str
+        What the model uses.
+    today : date
+        Day of the answer.
+
+    Returns
+    -------
+    list of dict
+        ``{code, text}``, with ``source`` or ``input`` where there is one.
+    """
+    found: list[dict[str, str]] = []
+    for name in inputs:
+        if not has(request, name):
+            text = f"{label(name)} is missing and was estimated from his other values."
+            found.append({"code": "value_imputed", "input": name, "text": text})
+    found += _stale(request, today)
+    count = request.quantities.get("sperm_concentration")
+    azoospermic = count is not None and not count.comparator and count.value == 0
+    if azoospermic and "sperm_concentration" not in inputs:
+        found.append(guidance.azoospermia_caution())
+    return [*found, *guidance.cautions(request)]
+
+
+def baseline_count(request: Request, of: Scheme) -> Quantity | None:
+    """Return the baseline reading in the measure of a scheme.
+
+    Parameters
+    ----------
+    request : Request
+        In canonical units.
+    of : Scheme
+        The categories.
+
+    Returns
+    -------
+    Quantity or None
+        None where it is unknown.
+    """
+    if of.measure == "concentration":
+        return request.quantities.get("sperm_concentration")
+    return _motile_count(request)
+
+
+def chance(request: Request, of: Scheme) -> dict[str, Any]:
+    """Return how likely a second sample alone is to lie in another category.
+
+    Parameters
+    ----------
+    request : Request
+        In canonical units.
+    of : Scheme
+        The categories.
+
+    Returns
+    -------
+    dict
+        ``{up, down}``, None with a ``reason`` where the baseline does not tell.
+    """
+    alone = chance_for(of, baseline_count(request, of))
+    told: dict[str, Any] = {"up": alone.up, "down": alone.down}
+    if alone.reason:
+        told["reason"] = alone.reason
+    return told
+
+
+def usual_rules(request: Request) -> dict[str, Any]:
+    """Return the verdicts of the usual rules.
+
+    Parameters
+    ----------
+    request : Request
+        In canonical units.
+
+    Returns
+    -------
+    dict
+        ``t_lh_at_least_100`` and ``t_e2_below_10``; None where open, with ``reasons``.
+    """
+    told: dict[str, Any] = {
+        "t_lh_at_least_100": rule_at_least(ratio(request, "lh"), 100.0),
+        "t_e2_below_10": rule_below(ratio(request, "estradiol"), 10.0),
+    }
+    under = {"t_lh_at_least_100": "lh", "t_e2_below_10": "estradiol"}
+    why = {rule: _why_open(request, under[rule]) for rule in under if told[rule] is None}
+    return {**told, "reasons": why} if why else told
+
+
+def derived(request: Request) -> dict[str, Any]:
+    """Return the values computed from his own, with the side they inherit.
+
+    Parameters
+    ----------
+    request : Request
+        In canonical units.
+
+    Returns
+    -------
+    dict
+        ``t_e2``, ``t_lh`` and ``total_motile_count``; None where they cannot be.
+    """
+    found = {
+        "t_e2": ratio(request, "estradiol"),
+        "t_lh": ratio(request, "lh"),
+        "total_motile_count": _motile_count(request),
+    }
+    return {name: None if value is None else value.as_dict() for name, value in found.items()}
+
+
+def ratio(request: Request, under: str) -> Quantity | None:
+    """Return testosterone over another hormone, in ng/dL over its canonical unit.
+
+    Parameters
+    ----------
+    request : Request
+        In canonical units.
+    under : {"estradiol", "lh"}
+        The denominator.
+
+    Returns
+    -------
+    Quantity or None
+        None where a part is missing or censoring leaves no side.
+    """
+    over = request.quantities.get("testosterone")
+    below = request.quantities.get(under)
+    return None if over is None or below is None else over.divided_by(below)
+
+
+def _reason(code: str, text: str, remedy: str) -> dict[str, str]:
+    return {"code": code, "text": text, "remedy": remedy}
+
+
+def _doubts(request: Request) -> list[dict[str, str]]:
+    """Name the values that read likelier in another unit."""
+    found: list[dict[str, str]] = []
+    for name, quantity in request.received.items():
+        of = analyte(name)
+        unit = of.find_unit(quantity.unit)
+        assert unit is not None
+        other = None if quantity.comparator else likelier_unit(of, quantity.value, unit)
+        if other is not None:
+            reread = of.canonical(quantity.value, other)
+            text = (
+                f"{label(name)} of {quantity} reads likelier as "
+                f"{quantity.value:g} {other.code} ({reread})."
+            )
+            remedy = "Check the unit on the laboratory's report and send it again."
+            found.append(_reason("unit_in_doubt", text, remedy))
+    return found
+
+
+def _stale(request: Request, today: datetime.date) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = []
+    for code, day, what in (
+        ("stale_labs", request.sampled_on, "blood"),
+        ("stale_semen", request.semen_sampled_on, "semen"),
+    ):
+        if day is not None and (today - day).days > STALE_DAYS:
+            text = f"The {what} sample is {(today - day).days} days old, more than {STALE_DAYS}."
+            found.append({"code": code, "text": text})
+    stopped, drawn = request.treatment.stopped_on, request.sampled_on or today
+    if stopped is not None and (drawn - stopped).days < RECENT_TESTOSTERONE_DAYS:
+        text = (
+            f"The blood was drawn less than {RECENT_TESTOSTERONE_DAYS} days after testosterone was "
+            "stopped: LH and FSH may not have come back."
+        )
+        found.append({"code": "recent_testosterone", "text": text})
+    return found
+
+
+def _why_open(request: Request, under: str) -> str:
+    for name in ("testosterone", under):
+        if name not in request.quantities:
+            return f"{analyte(name).label} is missing"
+    known = ", ".join(
+        f"{analyte(name).label} {request.received[name]}"
+        for name in ("testosterone", under)
+        if request.quantities[name].comparator
+    )
+    return f"open: {known}"
+
+
+def _motile_count(request: Request) -> Quantity | None:
+    parts = [request.quantities.get(n) for n in ("semen_volume", "sperm_concentration", "motility")]
+    if parts[1] is None or (None in parts and parts[1].value != 0):
+        return None
+    values = [math.nan if part is None else part.value for part in parts]
+    sides = [0 if part is None else part.censor for part in parts]
+    count, side = total_motile_count(
+        *values,
+        volume_censor=sides[0],
+        concentration_censor=sides[1],
+        motility_censor=sides[2],
+    )
+    if math.isnan(count[0]):
+        return None
+    return Quantity(float(count[0]), "10*6", _SIDES[int(side[0])])
