@@ -1,10 +1,12 @@
 """A model as a folder named by its digest: what is served, replayed and compared.
 
-``model.skops`` holds the fitted pipeline and no code; ``meta.json`` says what it
-is. The digest is SHA-256 over the sorted pairs of file name and file digest, so a
-changed byte anywhere is another model, and is refused at load.
+``model.skops`` holds the fitted pipeline and no code; ``meta.json`` says what it is;
+``support.json`` whom it may be asked about; ``refits.npz`` the model fitted again to
+resamples of its men, where that is a weighted sum. The digest is SHA-256 over the sorted
+pairs of file name and file digest, so a changed byte anywhere is another model, and is
+refused at load.
 
-To add a file, add it to ``_FILES`` and to the reader; bundles without it stay readable
+To add a file, add it to ``_OPTIONAL`` and to the reader; bundles without it stay readable
 only if the reader says what its absence means.
 """
 
@@ -21,9 +23,13 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from respredict.errors import BundleError, RegistryError
+
+if TYPE_CHECKING:
+    from respredict.model.refits import Refits
+    from respredict.model.support import Support
 
 __all__ = [
     "Bundle",
@@ -36,7 +42,8 @@ __all__ = [
 ]
 
 FORMAT = 1
-_FILES = ("meta.json", "model.skops")
+_REQUIRED = ("meta.json", "model.skops")
+_OPTIONAL = ("refits.npz", "support.json")
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 _ADDRESS = re.compile(r'(?<="__id__": )\d+|(?<="file": ")\d+(?=\.npy")|^\d+(?=\.npy$)')
 
@@ -55,12 +62,18 @@ class Bundle:
         Name, predictors, outcome scheme, what it was trained on, versions.
     folder : Path
         Where it lies.
+    refits : Refits or None, default=None
+        The model fitted again, for intervals.
+    support : Support or None, default=None
+        Whom it may be asked about.
     """
 
     digest: str
     pipeline: Any
     meta: Mapping[str, Any]
     folder: Path
+    refits: Refits | None = None
+    support: Support | None = None
 
 
 def digest_of(folder: Path) -> str:
@@ -82,9 +95,9 @@ def digest_of(folder: Path) -> str:
         If a file is missing or one too many.
     """
     names = tuple(sorted(entry.name for entry in folder.iterdir()))
-    if names != tuple(sorted(_FILES)):
+    if not set(_REQUIRED) <= set(names) <= {*_REQUIRED, *_OPTIONAL}:
         msg = (
-            f"a bundle must hold {', '.join(_FILES)}, got {', '.join(names) or 'nothing'} "
+            f"a bundle must hold {', '.join(_REQUIRED)}, got {', '.join(names) or 'nothing'} "
             f"in {folder.name}. Register the model again."
         )
         raise BundleError(msg)
@@ -95,7 +108,14 @@ def digest_of(folder: Path) -> str:
     return f"sha256:{whole.hexdigest()}"
 
 
-def write_bundle(home: Path, pipeline: Any, meta: Mapping[str, Any]) -> Bundle:
+def write_bundle(
+    home: Path,
+    pipeline: Any,
+    meta: Mapping[str, Any],
+    *,
+    refits: Refits | None = None,
+    support: Support | None = None,
+) -> Bundle:
     """Write a fitted pipeline as a bundle; the same model again is the same folder, mended.
 
     Parameters
@@ -106,6 +126,10 @@ def write_bundle(home: Path, pipeline: Any, meta: Mapping[str, Any]) -> Bundle:
         Fitted.
     meta : mapping
         Plain JSON values.
+    refits : Refits or None, default=None
+        For intervals.
+    support : Support or None, default=None
+        For the check of who is like the men fitted.
 
     Returns
     -------
@@ -121,6 +145,11 @@ def write_bundle(home: Path, pipeline: Any, meta: Mapping[str, Any]) -> Bundle:
         (folder / "model.skops").write_bytes(_reproducible(skops.io.dumps(pipeline)))
         text = json.dumps({"format": FORMAT, **meta}, indent=1, sort_keys=True, allow_nan=False)
         (folder / "meta.json").write_text(text + "\n", encoding="utf-8")
+        if refits is not None:
+            (folder / "refits.npz").write_bytes(refits.to_bytes())
+        if support is not None:
+            text = json.dumps(support.as_dict(), allow_nan=False)
+            (folder / "support.json").write_text(text + "\n", encoding="utf-8")
         digest = digest_of(folder)
         target = bundles / digest.removeprefix("sha256:")
         if not _holds(target, digest):
@@ -188,7 +217,21 @@ def load_bundle(home: Path, digest: str) -> Bundle:
     except UntrustedTypesFoundException as error:
         msg = f"a model must hold trusted types only, got {error}. Do not use this file."
         raise BundleError(msg) from error
-    return Bundle(digest=digest, pipeline=pipeline, meta=meta, folder=folder)
+    return Bundle(digest, pipeline, meta, folder, _refits(folder), _support(folder))
+
+
+def _refits(folder: Path) -> Refits | None:
+    from respredict.model.refits import Refits
+
+    file = folder / "refits.npz"
+    return Refits.from_bytes(file.read_bytes()) if file.exists() else None
+
+
+def _support(folder: Path) -> Support | None:
+    from respredict.model.support import Support
+
+    file = folder / "support.json"
+    return Support.from_dict(json.loads(file.read_text("utf-8"))) if file.exists() else None
 
 
 def champion(home: Path) -> dict[str, Any]:

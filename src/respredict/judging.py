@@ -8,6 +8,7 @@ from typing import Any
 
 from respredict import guidance
 from respredict.chance import chance_for
+from respredict.model.support import SupportResult
 from respredict.outcome import Scheme, total_motile_count
 from respredict.schema.analytes import analyte, likelier_unit
 from respredict.schema.quantities import Comparator, Quantity, rule_at_least, rule_below
@@ -22,6 +23,7 @@ __all__ = [
     "label",
     "ratio",
     "reasons",
+    "unlike",
     "usual_rules",
 ]
 
@@ -144,6 +146,56 @@ def cautions(
     return [*found, *guidance.cautions(request)]
 
 
+def unlike(
+    request: Request, inputs: tuple[str, ...], result: SupportResult | None, row: int
+) -> list[dict[str, str]]:
+    """Say whether a man is unlike the men the model learnt from, and in which value.
+
+    Parameters
+    ----------
+    request : Request
+        In canonical units.
+    inputs : tuple of str
+        What the model uses.
+    result : SupportResult or None
+        Of the joint check; None where the model has none.
+    row : int
+        Which of its men he is.
+
+    Returns
+    -------
+    list of dict
+        A reason ``unit_in_doubt`` or a caution ``outside_support``, or nothing.
+    """
+    if result is None or not (result.outside[row] or result.in_doubt[row]):
+        return []
+    suspect = int(result.unit_analyte[row])
+    if suspect >= 0:
+        name = inputs[suspect]
+        quantity, of = request.received[name], analyte(name)
+        stated = of.find_unit(quantity.unit)
+        other = next(u for u in of.units if stated is not None and u.factor != stated.factor)
+        reread = f"{other.code} ({of.canonical(quantity.value, other, quantity.comparator)})"
+        if result.in_doubt[row]:
+            text = (
+                f"{label(name)} of {quantity} is likelier, given his other values, to be "
+                f"{quantity.value:g} {reread}."
+            )
+            remedy = "Check the unit on the laboratory's report and send it again."
+            return [_reason("unit_in_doubt", text, remedy)]
+        text = (
+            f"{label(name)} of {quantity} is unusual beside his other values, and would be "
+            f"usual in {reread}: check the unit."
+        )
+        return [{"code": "outside_support", "input": name, "text": text}]
+    name = inputs[min(int(result.least_expected[row]), len(inputs) - 1)]
+    text = (
+        "His values together are unlike those of the men the model learnt from; the least "
+        f"expected is {label(name) if name == 'bmi' else _named(name)} {_given(request, name)}."
+    )
+    return [{"code": "outside_support", "input": name, "text": text}]
+
+
 def baseline_count(request: Request, of: Scheme) -> Quantity | None:
     """Return the baseline reading in the measure of a scheme.
 
@@ -247,6 +299,17 @@ def ratio(request: Request, under: str) -> Quantity | None:
     over = request.quantities.get("testosterone")
     below = request.quantities.get(under)
     return None if over is None or below is None else over.divided_by(below)
+
+
+def _named(name: str) -> str:
+    return name if name in BODY else analyte(name).label
+
+
+def _given(request: Request, name: str) -> str:
+    if name in BODY:
+        value = getattr(request, name)
+        return f"{value:g} {'years' if name == 'age' else 'kg/m2'}"
+    return str(request.received[name])
 
 
 def _reason(code: str, text: str, remedy: str) -> dict[str, str]:

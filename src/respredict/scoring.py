@@ -10,6 +10,8 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +21,47 @@ from numpy.typing import NDArray
 from respredict import guidance, judging
 from respredict.bundle import Bundle, champion, load_bundle
 from respredict.explain import Explained, Explainer
+from respredict.model.affine import affine
 from respredict.model.candidates import PREDICTORS
+from respredict.model.redraw import Redraw, blood_noise
+from respredict.model.support import SupportResult
 from respredict.outcome import Scheme, scheme
-from respredict.schema.analytes import ANALYTES
+from respredict.schema.analytes import ANALYTES, analyte
 from respredict.schema.quantities import Quantity
 from respredict.schema.request import Request, read_request
 from respredict.statement import statement
 
-__all__ = ["Scorer", "definition", "load_scorer"]
+__all__ = ["Numbers", "Scorer", "definition", "load_scorer"]
+
+LEVEL = 0.9
 
 _BODY_COLUMNS = {"age": "age_years", "bmi": "bmi_kg_m2"}
 _UNITS = {"age": "a", "bmi": "kg/m2", **{a.name: a.unit for a in ANALYTES}}
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Every number of some men, as arrays.
+
+    Parameters
+    ----------
+    explained : Explained
+        Probability and contributions.
+    low, high : ndarray of shape (n_patients,) or None
+        Interval of the mean prediction, the model fitted to other men of the same
+        kind; None for a model without refits.
+    redraw_low, redraw_high : ndarray of shape (n_patients,) or None
+        Interval of the probability from blood drawn again.
+    support : SupportResult or None
+        Who is like the men fitted.
+    """
+
+    explained: Explained
+    low: NDArray[np.float64] | None = None
+    high: NDArray[np.float64] | None = None
+    redraw_low: NDArray[np.float64] | None = None
+    redraw_high: NDArray[np.float64] | None = None
+    support: SupportResult | None = None
 
 
 class Scorer:
@@ -51,6 +83,12 @@ class Scorer:
         self._readers = [_reader(column) for column in bundle.meta["columns"]]
         self._definition = definition(self.scheme)
         self._version = version
+        self._imputer = bundle.pipeline[0]
+        straight = affine(bundle.pipeline)
+        noise = blood_noise(self.inputs, len(self._imputer.mean_))
+        self._redraw = straight and Redraw(
+            self._imputer.mean_, self._imputer.covariance_, noise, *straight
+        )
 
     def score(
         self, request: Request | Mapping[str, Any], *, today: datetime.date | None = None
@@ -102,8 +140,45 @@ class Scorer:
         if not checked:
             return []
         day = today or datetime.datetime.now(tz=datetime.UTC).date()
-        explained = self._explainer.explain(self.matrix(checked))
-        return [self._answer(r, explained, i, day) for i, r in enumerate(checked)]
+        numbers = self.numbers(self.matrix(checked), stated=self._stated(checked))
+        return [self._answer(r, numbers, i, day) for i, r in enumerate(checked)]
+
+    def numbers(
+        self, X: NDArray[np.float64], *, stated: NDArray[np.int64] | None = None
+    ) -> Numbers:
+        """Return every number of some men.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_patients, n_columns)
+            In the pipeline's columns.
+        stated : ndarray of int of shape (n_patients, n_values), default=None
+            Which of an analyte's units each value came in; the canonical one if None.
+
+        Returns
+        -------
+        Numbers
+            The same bits for a man whoever is with him.
+        """
+        explained = self._explainer.explain(X)
+        known = self._imputer.split(X)
+        refits, support = self.bundle.refits, self.bundle.support
+        low = high = again_low = again_high = None
+        if refits is not None:
+            low, high = refits.interval(*known, level=LEVEL)
+        if self._redraw is not None:
+            again_low, again_high = self._redraw.interval(*known, level=LEVEL)
+        checked = None if support is None else support.check(*known, stated_units=stated)
+        return Numbers(explained, low, high, again_low, again_high, checked)
+
+    def _stated(self, requests: Sequence[Request]) -> NDArray[np.int64]:
+        """Return which of its units each value came in, counted from 0."""
+        stated = np.zeros((len(requests), len(self._imputer.mean_)), dtype=np.int64)
+        for j, name in enumerate(self.inputs):
+            for i, request in enumerate(requests):
+                if name in request.received:
+                    stated[i, j] = _unit_number(name, request.received[name].unit)
+        return stated
 
     def matrix(self, requests: Sequence[Request]) -> NDArray[np.float64]:
         """Return the model matrix of some requests, in the pipeline's columns.
@@ -142,16 +217,24 @@ class Scorer:
         }
 
     def _answer(
-        self, request: Request, explained: Explained, row: int, today: datetime.date
+        self, request: Request, numbers: Numbers, row: int, today: datetime.date
     ) -> dict[str, Any]:
+        explained = numbers.explained
+        unlike = judging.unlike(request, self.inputs, numbers.support, row)
         reasons = judging.reasons(request, self.inputs, self.scheme)
         cautions = judging.cautions(request, self.inputs, today)
+        for told in unlike:
+            doubted = told["code"] == "unit_in_doubt"
+            if doubted and told["code"] not in [reason["code"] for reason in reasons]:
+                reasons.append(told)
+            elif not doubted:
+                cautions.append(told)
         status = "indeterminate" if reasons else "caution" if cautions else "scored"
         answer: dict[str, Any] = {"status": status}
         if reasons:
             answer["reasons"] = reasons
         else:
-            answer["improvement"] = self._improvement(explained, row)
+            answer["improvement"] = self._improvement(numbers, row)
             answer["worsening"] = dict(self.bundle.meta["worsening"])
         answer["chance_only"] = judging.chance(request, self.scheme)
         prevalence = self.bundle.meta["trained_on"]["prevalence"]
@@ -168,11 +251,15 @@ class Scorer:
         (answer if reasons else answer["explanation"])["statement"] = statement(answer)
         return answer
 
-    def _improvement(self, explained: Explained, row: int) -> dict[str, Any]:
-        return {
-            "probability": float(explained.probability[row]),
-            "definition": self._definition,
-        }
+    def _improvement(self, numbers: Numbers, row: int) -> dict[str, Any]:
+        told: dict[str, Any] = {"probability": float(numbers.explained.probability[row])}
+        for name, low, high in (
+            ("interval", numbers.low, numbers.high),
+            ("redraw_interval", numbers.redraw_low, numbers.redraw_high),
+        ):
+            if low is not None and high is not None:
+                told[name] = [float(low[row]), float(high[row])]
+        return {**told, "level": LEVEL, "definition": self._definition}
 
     def _explanation(self, request: Request, explained: Explained, row: int) -> dict[str, Any]:
         """Return the contributions, once they are seen to sum to what is served."""
@@ -275,6 +362,14 @@ def definition(of: Scheme) -> str:
         "semen sample nearest 90 days after the start (60 to 270). Category change, "
         "not proof that the drug did it."
     )
+
+
+@cache
+def _unit_number(name: str, written: str) -> int:
+    of = analyte(name)
+    unit = of.find_unit(written)
+    assert unit is not None
+    return of.units.index(unit)
 
 
 def _shown(request: Request, name: str) -> str:

@@ -22,6 +22,8 @@ from respredict.config import Settings
 from respredict.errors import CohortError, Problem
 from respredict.explain import Explainer
 from respredict.model.candidates import PREDICTORS, build_pipeline, matrix_columns
+from respredict.model.refits import fit_refits
+from respredict.model.support import fit_support
 from respredict.outcome import Movement, movement, scheme, total_motile_count
 from respredict.report.explanations import beeswarm, importance_table
 from respredict.schema.analytes import analyte
@@ -100,7 +102,20 @@ def train(settings: Settings, *, home: Path, say: Say = lambda _: None) -> Train
     meta["importance"] = dict(
         zip(importance["input"], importance["mean_absolute_log_odds"].astype(float), strict=True)
     )
-    bundle = write_bundle(home, pipeline, meta)
+    bundle = write_bundle(
+        home,
+        pipeline,
+        meta,
+        refits=fit_refits(
+            lambda: _build(settings), X, y, seed=settings.model.seed, fitted=pipeline, say=say
+        ),
+        support=fit_support(
+            pipeline[0],
+            *pipeline[0].split(X.to_numpy()),
+            inputs=inputs,
+            seed=settings.model.seed,
+        ),
+    )
     say("logging and registering in MLflow")
     natural, labels = _clinical(X, inputs)
     version = registry.log_run(
