@@ -189,6 +189,12 @@ def unlike(
         )
         return [{"code": "outside_support", "input": name, "text": text}]
     name = inputs[min(int(result.least_expected[row]), len(inputs) - 1)]
+    if result.reported_otherwise[row]:
+        text = (
+            f"{label(name)} {_given(request, name)} is not how the laboratories of the men the "
+            "model learnt from report it: another assay, or another unit."
+        )
+        return [{"code": "outside_support", "input": name, "text": text}]
     text = (
         "His values together are unlike those of the men the model learnt from; the least "
         f"expected is {label(name) if name == 'bmi' else _named(name)} {_given(request, name)}."

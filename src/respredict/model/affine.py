@@ -36,7 +36,7 @@ def affine(pipeline: Any) -> tuple[float, NDArray[np.float64]] | None:
     ...     columns=matrix_columns("t_lh"), dtype=float)
     >>> intercept, slopes = affine(build_pipeline("t_lh").fit(men, [0, 1, 0, 1]))
     >>> slopes.round(2)
-    array([ 0.99, -1.19])
+    array([ 1.13, -1.11])
     """
     features, classifier = pipeline[1], pipeline[-1]
     if not isinstance(features, RatioFeatures) or not isinstance(classifier, ShrunkenLogistic):

@@ -223,44 +223,38 @@ class CensoredGaussianImputer(TransformerMixin, BaseEstimator):
         ValueError
             If a logged value has no log or a side is another number.
         """
-        extra = int(self.zero_state_.sum())
-        shape = (len(X), len(self.columns_) + extra)
-        Z, limits = np.full(shape, np.nan), np.zeros(shape)
-        sides = np.zeros(shape, dtype=np.int64)
-        added = len(self.columns_)
-        for j, source in enumerate(self.columns_):
-            value = np.ascontiguousarray(X[:, source])
-            side = self._side(X, j, value)
-            if self.zero_state_[j]:
-                none = (value == 0) & (side == 0)
-                Z[:, added] = np.where(np.isnan(value), np.nan, none)
-                value = np.where(none, 1.0, value)
-                added += 1
-            if self.logged_[j]:
-                self._check_positive(value, j)
-                value = np.log(value)
-            Z[:, j] = np.where(side == 0, value, np.nan)
-            limits[:, j] = np.where(side == 0, 0.0, value)
-            sides[:, j] = side
+        value, at = X.take(self.columns_, axis=1), self.sides_
+        side = np.where(at >= 0, X.take(at, axis=1, mode="wrap"), 0.0)
+        zero = self.zero_state_ & (value == 0) & (side == 0)
+        self._check_values(value, side, zero)
+        unknown = np.isnan(value[:, self.zero_state_])
+        added = np.where(unknown, np.nan, zero[:, self.zero_state_])
+        value[zero] = 1.0
+        value[:, self.logged_] = np.log(value[:, self.logged_])
+        censored = side != 0
+        Z = np.hstack([np.where(censored, np.nan, value), added])
+        limits, sides = np.zeros(Z.shape), np.zeros(Z.shape, dtype=np.int64)
+        np.copyto(limits[:, : len(at)], value, where=censored)
+        sides[:, : len(at)] = side
         return Z, limits, sides
 
-    def _side(self, X: Floats, j: int, value: Floats) -> Floats:
-        if self.sides_[j] < 0:
-            return np.zeros(len(X))
-        side = X[:, self.sides_[j]]
-        if not np.isin(side, (-1, 0, 1)).all():
+    def _check_values(self, value: Floats, side: Floats, zero: NDArray[np.bool_]) -> None:
+        """Look at all columns at once, and only for a fault at each."""
+        unreadable = ~((side == 0) | (np.abs(side) == 1))
+        nothing = np.isnan(value) & (side != 0)
+        no_log = self.logged_ & (value <= 0) & ~zero
+        if not (unreadable | nothing | no_log).any():
+            return
+        j = int(np.flatnonzero((unreadable | nothing | no_log).any(axis=0))[0])
+        if unreadable[:, j].any():
             msg = f"the side of {self._name(j)} must be -1, 0 or 1, got another. Write 0 for none."
-            raise ValueError(msg)
-        if (np.isnan(value) & (side != 0)).any():
+        elif nothing[:, j].any():
             msg = f"{self._name(j)} must hold the limit where it has a side, got none. Give it."
-            raise ValueError(msg)
-        return side
-
-    def _check_positive(self, value: Floats, j: int) -> None:
-        if (value <= 0).any():
-            msg = (f"{self._name(j)} must be above 0, got {value[value <= 0][0]:g}. Leave a value "
+        else:
+            got = value[no_log[:, j], j][0]
+            msg = (f"{self._name(j)} must be above 0, got {got:g}. Leave a value "
                    "unknown empty, or give the assay's limit with its side.")  # fmt: skip
-            raise ValueError(msg)
+        raise ValueError(msg)
 
     def _check_known(self, Z: Floats) -> None:
         for j in np.flatnonzero(np.isnan(Z[:, : len(self.columns_)]).all(axis=0)):

@@ -67,13 +67,23 @@ def _sort(Z: ArrayLike, limits: ArrayLike, censor: ArrayLike) -> _Men:
     values = np.asarray(Z, dtype=np.float64)
     sides = np.asarray(censor).astype(np.int64)
     observed = ~np.isnan(values) & (sides == 0)
-    patterns, which = np.unique(observed, axis=0, return_inverse=True)
+    patterns, which = _distinct(observed)
     count = np.count_nonzero(sides, axis=1)
     once = np.flatnonzero(count == 1)
     often = tuple(np.flatnonzero(count == c) for c in np.unique(count[count > 1]))
     column = np.argmax(sides[once] != 0, axis=1)
     return _Men(values, np.asarray(limits, dtype=np.float64), sides, observed, patterns,
-                which.ravel(), once, column, often)  # fmt: skip
+                which, once, column, often)  # fmt: skip
+
+
+def _distinct(observed: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return the distinct rows, sorted, and which of them each row is."""
+    order = np.lexsort(observed.T[::-1])
+    ordered, first = observed[order], np.ones(len(observed), dtype=bool)
+    first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    which = np.empty(len(observed), dtype=np.int64)
+    which[order] = np.cumsum(first) - 1
+    return ordered[first], which
 
 
 def regressions(observed: ArrayLike, covariance: ArrayLike) -> tuple[Floats, Floats]:

@@ -84,9 +84,10 @@ def regress(covariance: Floats, given: NDArray[np.int64], on: NDArray[np.int64])
     >>> slopes.item(), residual.item()
     (0.5, 2.0)
     """
-    across = covariance[..., given[:, None], on]
-    slopes = np.linalg.solve(covariance[..., given[:, None], given], across)
-    own = covariance[..., on[:, None], on]
+    across: Floats = covariance[..., given[:, None], on]
+    known: Floats = covariance[..., given[:, None], given]
+    own: Floats = covariance[..., on[:, None], on]
+    slopes = np.asarray(np.linalg.solve(known, across), dtype=np.float64)
     residual = own - np.swapaxes(across, -1, -2) @ slopes
     at = np.arange(len(on))
     residual[..., at, at] = np.maximum(residual[..., at, at], _LEAST * own[..., at, at])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,39 +16,21 @@ from scipy.special import expit
 
 from respredict.errors import BundleError
 from respredict.model.affine import affine
-from respredict.model.patterns import CENSORED, MEASURED, by_kind, regress
-from respredict.model.truncated import orthant_moments, truncated_mean
+from respredict.model.ensemble import Plan, prepare, score
+from respredict.model.patterns import by_kind
 
 __all__ = ["Refits", "fit_refits"]
 
 Floats = NDArray[np.float64]
-Say = Callable[[str], None]
 
 _KIND = "affine"  # a model of another kind gets a class and a word of its own
-_FEWEST = 5  # men of either outcome in a resample
-_DRAWS = 1000  # resamples drawn at most, for each kept
+_FEWEST, _DRAWS = 5, 1000  # different men of each class in a resample; tries to draw one
 _TOLERANCE = 1e-5  # of the imputer in a resample, in standard deviations
 _MEN_AT_ONCE = 256  # times 200 refits: 400 kB, which a cache holds
 _PATTERNS_KEPT = 256
 _DATE = (1980, 1, 1, 0, 0, 0)
-
-
-class _Plan(NamedTuple):
-    """The refits for men who have the same values: weighted sums of those.
-
-    Without ``censored``, ``intercept + sum_j slopes[j] z_j`` is all. Else each censored
-    value has its expected place ``at + sum_j to[j] z_j``, its own spread, and what a
-    step of it moves: itself and the missing values that follow it.
-    """
-
-    measured: list[int]
-    intercept: Floats  # (n_refits,)
-    slopes: Floats  # (n_measured, n_refits)
-    censored: list[int]
-    at: Floats  # (n_censored, n_refits)
-    to: Floats  # (n_measured, n_censored, n_refits)
-    spread: Floats  # (n_refits, n_censored, n_censored)
-    pull: Floats  # (n_censored, n_refits)
+_NOT_READ = (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
+_ARRAYS = ("intercept", "slopes", "mean", "covariance")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,26 +56,24 @@ class Refits:
 
     Notes
     -----
-    Percentiles of bootstrap refits. Source: Efron and Tibshirani, An Introduction to
-    the Bootstrap (1993), chapter 13. They are about the mean prediction of models
-    fitted to other men of the same kind; one such model varies more, as it is itself
-    one draw.
+    Percentiles of bootstrap refits, about the mean prediction of models fitted to
+    other men of the same kind; one such model varies more. Source: Efron and
+    Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
 
     Examples
     --------
     >>> ones = np.ones((3, 1, 1))
     >>> refits = Refits(np.array([-1.0, 0.0, 1.0]), np.ones((3, 1)), np.zeros((3, 1)), ones)
     >>> none = np.zeros((1, 1))
-    >>> low, high = refits.interval(np.array([[0.5]]), none, none)
-    >>> low.round(3), high.round(3)
-    (array([0.401]), array([0.802]))
+    >>> [end.round(3).item() for end in refits.interval(np.array([[0.5]]), none, none)]
+    [0.401, 0.802]
     """
 
     intercept: Floats
     slopes: Floats
     mean: Floats
     covariance: Floats
-    _plan: Callable[[bytes], _Plan] = field(init=False, repr=False)
+    _plan: Callable[[bytes], Plan] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         n, p = self.slopes.shape if self.slopes.ndim == 2 else (0, 0)
@@ -104,10 +85,9 @@ class Refits:
                        f"{value.shape}. Train the model again.")  # fmt: skip
                 raise BundleError(msg)
         if np.linalg.eigvalsh(self.covariance).min() <= 0:
-            msg = ("covariance of the refits must be positive definite, got one that is not. "
-                   "Train the model again.")  # fmt: skip
+            msg = "covariance of the refits must be positive definite. Train the model again."
             raise BundleError(msg)
-        object.__setattr__(self, "_plan", lru_cache(_PATTERNS_KEPT)(self._make_plan))
+        object.__setattr__(self, "_plan", lru_cache(_PATTERNS_KEPT)(self._prepare))
 
     def __reduce__(self) -> tuple[type[Refits], tuple[Floats, Floats, Floats, Floats]]:
         return Refits, (self.intercept, self.slopes, self.mean, self.covariance)
@@ -125,10 +105,11 @@ class Refits:
         ndarray of shape (n_patients, n_refits)
             Log-odds; the same bits for a man whoever is with him.
         """
-        values, bounds, sides = _arrays(Z, limits, censor)
+        values, bounds = np.asarray(Z, dtype=np.float64), np.asarray(limits, dtype=np.float64)
+        sides = np.asarray(censor)
         eta = np.empty((len(values), len(self.intercept)))
         for kind, rows in by_kind(values, sides):
-            eta[rows] = _score(self._plan(kind), values[rows], bounds[rows], sides[rows])
+            eta[rows] = score(self._plan(kind), values[rows], bounds[rows], sides[rows])
         return eta
 
     def interval(
@@ -157,13 +138,14 @@ class Refits:
         if not 0 < level < 1:
             msg = f"level must lie in (0, 1), got {level!r}. Use 0.9 for nine in ten."
             raise ValueError(msg)
-        values, bounds, sides = _arrays(Z, limits, censor)
+        values, bounds = np.asarray(Z, dtype=np.float64), np.asarray(limits, dtype=np.float64)
+        sides = np.asarray(censor)
         ends = np.empty((2, len(values)))
         for start in range(0, len(values), _MEN_AT_ONCE):
             part = slice(start, start + _MEN_AT_ONCE)
-            men, out = (values[part], bounds[part], sides[part]), ends[:, part]
-            for kind, rows in by_kind(men[0], men[2]):
-                eta = _score(self._plan(kind), *(of[rows] for of in men))
+            z, limit, side, out = values[part], bounds[part], sides[part], ends[:, part]
+            for kind, rows in by_kind(z, side):
+                eta = score(self._plan(kind), z[rows], limit[rows], side[rows])
                 eta.sort(axis=1)
                 out[0, rows] = _percentile(eta, (1 - level) / 2)
                 out[1, rows] = _percentile(eta, (1 + level) / 2)
@@ -174,12 +156,10 @@ class Refits:
         """Write the arrays as an ``.npz`` file: the same bytes for the same refits."""
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
-            for name in ("intercept", "slopes", "mean", "covariance"):
+            for name in _ARRAYS:
                 member = io.BytesIO()
-                value = np.ascontiguousarray(getattr(self, name), dtype="<f8")
-                np.lib.format.write_array(member, value, version=(1, 0), allow_pickle=False)
-                info = zipfile.ZipInfo(f"{_KIND}_{name}.npy", _DATE)
-                archive.writestr(info, member.getvalue())
+                np.save(member, np.asarray(getattr(self, name), "<f8", "C"), allow_pickle=False)
+                archive.writestr(zipfile.ZipInfo(f"{_KIND}_{name}.npy", _DATE), member.getvalue())
         return content.getvalue()
 
     @classmethod
@@ -204,44 +184,18 @@ class Refits:
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as held:
                 arrays = {name: np.asarray(held[name], dtype=np.float64) for name in held.files}
-        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        except _NOT_READ as error:
             msg = f"the refits must be an .npz file of numbers, got {error}. Train the model again."
             raise BundleError(msg) from error
-        wanted = [f"{_KIND}_{name}" for name in ("intercept", "slopes", "mean", "covariance")]
+        wanted = [f"{_KIND}_{name}" for name in _ARRAYS]
         if sorted(arrays) != sorted(wanted):
             msg = (f"the refits must hold {', '.join(wanted)}, got {', '.join(sorted(arrays))}. "
                    "Use the version of respredict that wrote them.")  # fmt: skip
             raise BundleError(msg)
         return cls(*(arrays[name] for name in wanted))
 
-    def _make_plan(self, kind: bytes) -> _Plan:
-        """Work out once what holds for all men who have the same values."""
-        state = np.frombuffer(kind, dtype=np.int8)
-        o, u = np.flatnonzero(state == MEASURED), np.flatnonzero(state != MEASURED)
-        c = np.flatnonzero(state[u] == CENSORED)
-        follow, residual = regress(self.covariance, o, u)
-        gain = (follow * self.slopes[:, None, u]).sum(axis=2)
-        intercept = self.intercept + (self.slopes[:, u] * self.mean[:, u]).sum(axis=1)
-        intercept = intercept - (gain * self.mean[:, o]).sum(axis=1)
-        to = follow[:, :, c]
-        at = self.mean[:, u[c]] - (to * self.mean[:, o, None]).sum(axis=1)
-        spread = residual[:, c[:, None], c]
-        step = np.linalg.solve(spread, residual[:, c])
-        pull = (step * self.slopes[:, None, u]).sum(axis=2)
-        return _Plan(
-            o.tolist(), intercept, _lines(self.slopes[:, o] + gain), u[c].tolist(),
-            _lines(at), np.ascontiguousarray(to.transpose(1, 2, 0)), spread, _lines(pull),
-        )  # fmt: skip
-
-
-def _arrays(
-    Z: ArrayLike, limits: ArrayLike, censor: ArrayLike
-) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    return np.asarray(Z, dtype=np.float64), np.asarray(limits, dtype=np.float64), np.asarray(censor)
-
-
-def _lines(of_refits: Floats) -> Floats:
-    return np.ascontiguousarray(of_refits.T)
+    def _prepare(self, kind: bytes) -> Plan:
+        return prepare(kind, self.intercept, self.slopes, self.mean, self.covariance)
 
 
 def _percentile(ordered: Floats, share: float) -> Floats:
@@ -252,51 +206,16 @@ def _percentile(ordered: Floats, share: float) -> Floats:
     return low + (share * last - k) * (high - low)
 
 
-def _score(plan: _Plan, Z: Floats, limits: Floats, censor: NDArray[np.int64]) -> Floats:
-    """Log-odds of men who have the same values, with every refit."""
-    total = np.empty((len(Z), len(plan.intercept)))
-    total[:] = plan.intercept
-    for j, slope in zip(plan.measured, plan.slopes, strict=True):
-        total += Z[:, j, None] * slope
-    if plan.censored:
-        total += _pulled(plan, Z, limits, censor)
-    return total
-
-
-def _pulled(plan: _Plan, Z: Floats, limits: Floats, censor: NDArray[np.int64]) -> Floats:
-    """Log-odds that the sides of the censored values bring."""
-    sides, room = [], []
-    for i, c in enumerate(plan.censored):
-        expected = plan.at[i]
-        for j, to in zip(plan.measured, plan.to[:, i], strict=True):
-            expected = expected + Z[:, j, None] * to
-        sides.append(-censor[:, c, None].astype(float))
-        room.append(sides[-1] * (limits[:, c, None] - expected))
-    if len(room) == 1:
-        sd = np.sqrt(plan.spread[:, 0, 0])
-        return plan.pull[0] * (sides[0] * (sd * truncated_mean(room[0] / sd)))
-    n_refits, n_censored = plan.spread.shape[:2]
-    shape = (len(Z), n_refits, n_censored)
-    turn = np.stack([np.broadcast_to(s, shape[:2]) for s in sides], axis=2)
-    spread = plan.spread * turn[..., :, None] * turn[..., None, :]
-    upper = np.stack(np.broadcast_arrays(*room), axis=2).reshape(-1, n_censored)
-    mean = orthant_moments(upper, spread.reshape(-1, n_censored, n_censored))[0].reshape(shape)
-    total = np.zeros(shape[:2])
-    for i in range(n_censored):
-        total = total + plan.pull[i] * (sides[i] * mean[..., i])
-    return total
-
-
 def fit_refits(
     build: Callable[[], Any], X: Any, y: ArrayLike, *, seed: int, fitted: Any,
-    n_refits: int = 200, say: Say = lambda _: None,
+    n_refits: int = 200, say: Callable[[str], None] = lambda _: None,
 ) -> Refits | None:  # fmt: skip
     """Fit the model again to resamples of its men, choosing everything anew.
 
     Parameters
     ----------
     build : callable
-        Returns the unfitted pipeline: imputer, features and classifier.
+        Returns the unfitted pipeline.
     X : DataFrame of shape (n_patients, n_columns)
         One row a man, as the pipeline takes it.
     y : array-like of shape (n_patients,)
@@ -308,12 +227,12 @@ def fit_refits(
     n_refits : int, default=200
         At least 1.
     say : callable, default: silent
-        Told what is being done.
+        Told what is done.
 
     Returns
     -------
     Refits or None
-        None, and said, for a model that is no weighted sum of its completed values.
+        None, and said, for a model that is no weighted sum of completed values.
 
     Raises
     ------
@@ -322,19 +241,16 @@ def fit_refits(
 
     Notes
     -----
-    A man drawn twice counts twice and is dealt into one fold. A resample with fewer
-    than five men of either class, or a column with no measured value, is drawn again.
+    A man drawn twice counts twice, in one fold. A resample with fewer than 5 different
+    men of either class, or no measured value in a column, is drawn again.
 
     Examples
     --------
     >>> import pandas as pd
     >>> from respredict.model.candidates import build_pipeline, matrix_columns
-    >>> random = np.random.default_rng(0)
-    >>> men = pd.DataFrame(np.column_stack([
-    ...     random.normal(350, 80, 40), random.uniform(2, 9, 40), np.zeros((40, 2))]),
-    ...     columns=matrix_columns("t_lh"))
-    >>> improved = men["lh_iu_l"] < 5
-    >>> build = lambda: build_pipeline("t_lh")
+    >>> men = pd.DataFrame([[200.0 + 10 * i, 2.0 + i % 7, 0, 0] for i in range(40)],
+    ...                    columns=matrix_columns("t_lh"))
+    >>> build, improved = lambda: build_pipeline("t_lh"), men["lh_iu_l"] < 5
     >>> fitted = build().fit(men, improved)
     >>> fit_refits(build, men, improved, n_refits=5, seed=1, fitted=fitted).slopes.shape
     (5, 2)
@@ -346,16 +262,15 @@ def fit_refits(
         say("no refits: this kind of model has no interval yet")
         return None
     say(f"refitting to {n_refits} resamples")
-    matrix = np.asarray(X, dtype=np.float64)
-    known = ~np.isnan(fitted[0].split(matrix)[0][:, : len(fitted[0].columns_)])
+    measured = fitted[0].split(np.asarray(X, dtype=np.float64))[0]
+    known = ~np.isnan(measured[:, : len(fitted[0].columns_)])
     classes, outcome = np.unique(np.asarray(y), return_inverse=True)
-    random = np.random.default_rng(seed)
-    learnt = []
+    random, learnt = np.random.default_rng(seed), []
     for _ in range(n_refits):
         weight = _resample(random, outcome, known)
         rows = np.flatnonzero(weight)
-        men = X.iloc[rows] if hasattr(X, "iloc") else matrix[rows]
-        learnt.append(_refit(build(), men, classes[outcome[rows]], weight[rows], fitted[0]))
+        men = (X.iloc[rows], classes[outcome[rows]], weight[rows])
+        learnt.append(_refit(build(), *men, fitted[0]))
     return Refits(*(np.stack(values) for values in zip(*learnt, strict=True)))
 
 
@@ -366,20 +281,19 @@ def _resample(
     n = len(outcome)
     for _ in range(_DRAWS):
         weight = random.multinomial(n, np.full(n, 1.0 / n))
-        improved = int((weight * outcome).sum())
-        if min(improved, n - improved) >= _FEWEST and known[weight > 0].any(axis=0).all():
+        drawn = weight > 0
+        of_each = np.bincount(outcome[drawn], minlength=2)
+        if of_each.min() >= _FEWEST and known[drawn].any(axis=0).all():
             return weight
-    msg = (f"y must hold enough men of either class to resample {_FEWEST} of each, got "
-           f"{int(outcome.sum())} of {n} in one. Pool sites.")  # fmt: skip
+    msg = f"y must hold {_FEWEST} men of each class, got {outcome.sum()} in one of {n}. Pool sites."
     raise ValueError(msg)
 
 
 def _refit(
     pipeline: Any, X: Any, y: NDArray[Any], weight: NDArray[np.int64], start: Any
 ) -> tuple[float, Floats, Floats, Floats]:
-    imputer, classifier = pipeline.steps[0][0], pipeline.steps[-1][0]
     pipeline[0].set_params(mean_init=start.mean_, covariance_init=start.covariance_, tol=_TOLERANCE)
-    counts = {f"{step}__sample_weight": weight for step in (imputer, classifier)}
+    counts = {f"{pipeline.steps[at][0]}__sample_weight": weight for at in (0, -1)}
     pipeline.fit(X, y, **counts)
     found = affine(pipeline)
     assert found is not None

@@ -1,0 +1,1 @@
+"""Whether a model may be believed: how many men it takes."""
