@@ -217,7 +217,7 @@ class Support:
         told = outside | doubt
         unit = np.where(told, unit, -1)
         least = np.where(told, np.argmax(off, axis=1), -1) if told.any() else unit.copy()
-        return SupportResult(outside, score, least, unit, doubt)
+        return SupportResult(outside, score, least, unit, doubt, odd)
 
 
 def fit_support(
