@@ -169,3 +169,23 @@ def test_mlflow_run_trains_and_registers(tmp_path):
 def _path() -> str:
     """Put this interpreter's folder first, where ``mlflow run`` looks for ``python``."""
     return os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
+def test_worsening_is_modelled_where_there_are_men_enough(in_trained, tmp_path):
+    """With 3,500 simulated men the answer's worsening is his own; with 600 the base rate."""
+    from respredict.scoring import Scorer
+    from respredict.simulate import write_cohort
+    from tests.conftest import PUBLISHED_MAN
+
+    write_cohort(tmp_path / "many.csv", 3500, seed=4)
+    made = train(Settings().with_cohort(tmp_path / "many.csv"), home=tmp_path / "home")
+    many = Scorer(made.bundle)
+    high = {**PUBLISHED_MAN, "lh": {"value": 12, "unit": "IU/L"}}
+    told, other = (many.score(man)["worsening"] for man in (PUBLISHED_MAN, high))
+    few = Scorer(in_trained["trained"].bundle).score(PUBLISHED_MAN)["worsening"]
+
+    assert told["basis"] == other["basis"] == "model"
+    assert 0 < told["interval"][0] < told["probability"] < told["interval"][1] < 0.5
+    assert told["probability"] < other["probability"]
+    assert few["basis"] == "base rate"
+    assert few["events"] == 52

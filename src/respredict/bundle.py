@@ -2,7 +2,8 @@
 
 ``model.skops`` holds the fitted pipeline and no code; ``meta.json`` says what it is;
 ``support.json`` whom it may be asked about; ``refits.npz`` the model fitted again to
-resamples of its men, where that is a weighted sum. The digest is SHA-256 over the sorted
+resamples of its men, where that is a weighted sum. ``worsening.skops`` and its refits are
+there where events allowed a model of worsening. The digest is SHA-256 over the sorted
 pairs of file name and file digest, so a changed byte anywhere is another model, and is
 refused at load.
 
@@ -20,8 +21,8 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bundle",
+    "Extras",
     "champion",
     "digest_of",
     "load_bundle",
@@ -43,9 +45,31 @@ __all__ = [
 
 FORMAT = 1
 _REQUIRED = ("meta.json", "model.skops")
-_OPTIONAL = ("refits.npz", "support.json")
+_OPTIONAL = ("refits.npz", "support.json", "worsening.skops", "worsening_refits.npz")
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 _ADDRESS = re.compile(r'(?<="__id__": )\d+|(?<="file": ")\d+(?=\.npy")|^\d+(?=\.npy$)')
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What goes beside a fitted pipeline; each may be absent.
+
+    Parameters
+    ----------
+    refits : Refits or None, default=None
+        The model fitted again, for intervals.
+    support : Support or None, default=None
+        Whom it may be asked about.
+    worsening : sklearn.pipeline.Pipeline or None, default=None
+        A model of worsening, where events allow one.
+    worsening_refits : Refits or None, default=None
+        Of that model.
+    """
+
+    refits: Refits | None = None
+    support: Support | None = None
+    worsening: Any = None
+    worsening_refits: Refits | None = None
 
 
 @dataclass(frozen=True)
@@ -62,18 +86,15 @@ class Bundle:
         Name, predictors, outcome scheme, what it was trained on, versions.
     folder : Path
         Where it lies.
-    refits : Refits or None, default=None
-        The model fitted again, for intervals.
-    support : Support or None, default=None
-        Whom it may be asked about.
+    extras : Extras, default: none
+        Refits, support, and the model of worsening.
     """
 
     digest: str
     pipeline: Any
     meta: Mapping[str, Any]
     folder: Path
-    refits: Refits | None = None
-    support: Support | None = None
+    extras: Extras = field(default_factory=Extras)
 
 
 def digest_of(folder: Path) -> str:
@@ -109,12 +130,7 @@ def digest_of(folder: Path) -> str:
 
 
 def write_bundle(
-    home: Path,
-    pipeline: Any,
-    meta: Mapping[str, Any],
-    *,
-    refits: Refits | None = None,
-    support: Support | None = None,
+    home: Path, pipeline: Any, meta: Mapping[str, Any], extras: Extras | None = None
 ) -> Bundle:
     """Write a fitted pipeline as a bundle; the same model again is the same folder, mended.
 
@@ -126,10 +142,8 @@ def write_bundle(
         Fitted.
     meta : mapping
         Plain JSON values.
-    refits : Refits or None, default=None
-        For intervals.
-    support : Support or None, default=None
-        For the check of who is like the men fitted.
+    extras : Extras or None, default=None
+        Refits, support, and the model of worsening.
 
     Returns
     -------
@@ -145,11 +159,8 @@ def write_bundle(
         (folder / "model.skops").write_bytes(_reproducible(skops.io.dumps(pipeline)))
         text = json.dumps({"format": FORMAT, **meta}, indent=1, sort_keys=True, allow_nan=False)
         (folder / "meta.json").write_text(text + "\n", encoding="utf-8")
-        if refits is not None:
-            (folder / "refits.npz").write_bytes(refits.to_bytes())
-        if support is not None:
-            text = json.dumps(support.as_dict(), allow_nan=False)
-            (folder / "support.json").write_text(text + "\n", encoding="utf-8")
+        for name, content in _contents(extras or Extras()):
+            (folder / name).write_bytes(content)
         digest = digest_of(folder)
         target = bundles / digest.removeprefix("sha256:")
         if not _holds(target, digest):
@@ -190,11 +201,6 @@ def load_bundle(home: Path, digest: str) -> Bundle:
     RegistryError
         If there is none.
     """
-    import skops.io
-    from skops.io.exceptions import UntrustedTypesFoundException
-
-    from respredict.model import TRUSTED_TYPES
-
     folder = home / "bundles" / digest.removeprefix("sha256:")
     if not folder.is_dir():
         msg = (
@@ -212,26 +218,54 @@ def load_bundle(home: Path, digest: str) -> Bundle:
     if meta.get("format") != FORMAT:
         msg = f"a bundle must have format {FORMAT}, got {meta.get('format')!r}. Register it again."
         raise BundleError(msg)
+    return Bundle(digest, _pipeline(folder / "model.skops"), meta, folder, _extras(folder))
+
+
+def _contents(extras: Extras) -> Iterator[tuple[str, bytes]]:
+    """Yield the files that the extras make."""
+    import skops.io
+
+    if extras.refits is not None:
+        yield "refits.npz", extras.refits.to_bytes()
+    if extras.support is not None:
+        yield (
+            "support.json",
+            (json.dumps(extras.support.as_dict(), allow_nan=False) + "\n").encode(),
+        )
+    if extras.worsening is not None:
+        yield "worsening.skops", _reproducible(skops.io.dumps(extras.worsening))
+    if extras.worsening_refits is not None:
+        yield "worsening_refits.npz", extras.worsening_refits.to_bytes()
+
+
+def _extras(folder: Path) -> Extras:
+    from respredict.model.refits import Refits
+    from respredict.model.support import Support
+
+    def read(name: str, reader: Callable[[Path], Any]) -> Any:
+        return reader(folder / name) if (folder / name).exists() else None
+
+    return Extras(
+        refits=read("refits.npz", lambda file: Refits.from_bytes(file.read_bytes())),
+        support=read("support.json", lambda file: Support.from_dict(json.loads(file.read_bytes()))),
+        worsening=read("worsening.skops", _pipeline),
+        worsening_refits=read(
+            "worsening_refits.npz", lambda file: Refits.from_bytes(file.read_bytes())
+        ),
+    )
+
+
+def _pipeline(file: Path) -> Any:
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    from respredict.model import TRUSTED_TYPES
+
     try:
-        pipeline = skops.io.load(folder / "model.skops", trusted=list(TRUSTED_TYPES))
+        return skops.io.load(file, trusted=list(TRUSTED_TYPES))
     except UntrustedTypesFoundException as error:
         msg = f"a model must hold trusted types only, got {error}. Do not use this file."
         raise BundleError(msg) from error
-    return Bundle(digest, pipeline, meta, folder, _refits(folder), _support(folder))
-
-
-def _refits(folder: Path) -> Refits | None:
-    from respredict.model.refits import Refits
-
-    file = folder / "refits.npz"
-    return Refits.from_bytes(file.read_bytes()) if file.exists() else None
-
-
-def _support(folder: Path) -> Support | None:
-    from respredict.model.support import Support
-
-    file = folder / "support.json"
-    return Support.from_dict(json.loads(file.read_text("utf-8"))) if file.exists() else None
 
 
 def champion(home: Path) -> dict[str, Any]:

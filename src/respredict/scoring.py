@@ -54,6 +54,8 @@ class Numbers:
         Interval of the probability from blood drawn again.
     support : SupportResult or None
         Who is like the men fitted.
+    worsening : tuple of three ndarrays of shape (n_patients,) or None
+        Probability of moving down and its interval, where there is a model of it.
     """
 
     explained: Explained
@@ -62,6 +64,7 @@ class Numbers:
     redraw_low: NDArray[np.float64] | None = None
     redraw_high: NDArray[np.float64] | None = None
     support: SupportResult | None = None
+    worsening: tuple[NDArray[np.float64], ...] | None = None
 
 
 class Scorer:
@@ -85,6 +88,8 @@ class Scorer:
         self._version = version
         self._imputer = bundle.pipeline[0]
         straight = affine(bundle.pipeline)
+        worsening = bundle.extras.worsening
+        self._worsening = worsening and Explainer(worsening, self.inputs)
         noise = blood_noise(self.inputs, len(self._imputer.mean_))
         self._redraw = straight and Redraw(
             self._imputer.mean_, self._imputer.covariance_, noise, *straight
@@ -162,14 +167,23 @@ class Scorer:
         """
         explained = self._explainer.explain(X)
         known = self._imputer.split(X)
-        refits, support = self.bundle.refits, self.bundle.support
+        refits, support = self.bundle.extras.refits, self.bundle.extras.support
         low = high = again_low = again_high = None
         if refits is not None:
             low, high = refits.interval(*known, level=LEVEL)
         if self._redraw is not None:
             again_low, again_high = self._redraw.interval(*known, level=LEVEL)
-        checked = None if support is None else support.check(*known, stated_units=stated)
-        return Numbers(explained, low, high, again_low, again_high, checked)
+        checked = None if support is None else support.check(known[0], known[1], known[2], stated)
+        return Numbers(explained, low, high, again_low, again_high, checked, self._worsened(X))
+
+    def _worsened(self, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...] | None:
+        """Return the probability of moving down and its interval, where it is modelled."""
+        extras = self.bundle.extras
+        if self._worsening is None or extras.worsening_refits is None:
+            return None
+        probability = self._worsening.explain(X).probability
+        known = extras.worsening[0].split(X)
+        return (probability, *extras.worsening_refits.interval(*known, level=LEVEL))
 
     def _stated(self, requests: Sequence[Request]) -> NDArray[np.int64]:
         """Return which of its units each value came in, counted from 0."""
@@ -235,7 +249,7 @@ class Scorer:
             answer["reasons"] = reasons
         else:
             answer["improvement"] = self._improvement(numbers, row)
-            answer["worsening"] = dict(self.bundle.meta["worsening"])
+            answer["worsening"] = self._worsening_of(numbers, row)
         answer["chance_only"] = judging.chance(request, self.scheme)
         prevalence = self.bundle.meta["trained_on"]["prevalence"]
         answer["comparators"] = {"prevalence": prevalence, **judging.usual_rules(request)}
@@ -260,6 +274,17 @@ class Scorer:
             if low is not None and high is not None:
                 told[name] = [float(low[row]), float(high[row])]
         return {**told, "level": LEVEL, "definition": self._definition}
+
+    def _worsening_of(self, numbers: Numbers, row: int) -> dict[str, Any]:
+        if numbers.worsening is None:
+            return dict(self.bundle.meta["worsening"])
+        probability, low, high = (float(part[row]) for part in numbers.worsening)
+        return {
+            "probability": probability,
+            "interval": [low, high],
+            "level": LEVEL,
+            "basis": "model",
+        }
 
     def _explanation(self, request: Request, explained: Explained, row: int) -> dict[str, Any]:
         """Return the contributions, once they are seen to sum to what is served."""

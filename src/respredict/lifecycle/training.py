@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from respredict import registry
-from respredict.bundle import Bundle, load_bundle, set_champion, write_bundle
+from respredict.bundle import Bundle, Extras, load_bundle, set_champion, write_bundle
 from respredict.cohort import Cohort, read_cohort
 from respredict.config import Settings
 from respredict.errors import CohortError, Problem
@@ -27,6 +27,7 @@ from respredict.model.support import fit_support
 from respredict.outcome import Movement, movement, scheme, total_motile_count
 from respredict.report.explanations import beeswarm, importance_table
 from respredict.schema.analytes import analyte
+from respredict.validation.sample_size import development_size
 
 __all__ = ["Trained", "outcomes", "promote", "train"]
 
@@ -102,20 +103,8 @@ def train(settings: Settings, *, home: Path, say: Say = lambda _: None) -> Train
     meta["importance"] = dict(
         zip(importance["input"], importance["mean_absolute_log_odds"].astype(float), strict=True)
     )
-    bundle = write_bundle(
-        home,
-        pipeline,
-        meta,
-        refits=fit_refits(
-            lambda: _build(settings), X, y, seed=settings.model.seed, fitted=pipeline, say=say
-        ),
-        support=fit_support(
-            pipeline[0],
-            *pipeline[0].split(X.to_numpy()),
-            inputs=inputs,
-            seed=settings.model.seed,
-        ),
-    )
+    extras = _extras(settings, pipeline, X, y, moved.worsened[known], say)
+    bundle = write_bundle(home, pipeline, meta, extras)
     say("logging and registering in MLflow")
     natural, labels = _clinical(X, inputs)
     version = registry.log_run(
@@ -226,6 +215,45 @@ def _build(settings: Settings) -> Any:
     return build_pipeline(
         settings.model.predictors, settings.model.shrink_to, random_state=settings.model.seed
     )
+
+
+def _extras(
+    settings: Settings,
+    pipeline: Any,
+    X: pd.DataFrame,
+    y: NDArray[np.int64],
+    worsened: NDArray[np.float64],
+    say: Say,
+) -> Extras:
+    """Fit again for intervals, learn whom the model may be asked about, and model worsening."""
+    seed = settings.model.seed
+    inputs = PREDICTORS[settings.model.predictors]
+    support = fit_support(pipeline[0], *pipeline[0].split(X.to_numpy()), inputs=inputs, seed=seed)
+    refits = fit_refits(lambda: _build(settings), X, y, seed=seed, fitted=pipeline, say=say)
+    if not _worsening_may_be_modelled(worsened, len(inputs)):
+        return Extras(refits, support)
+    say("fitting worsening, for which there are men enough")
+    told = ~np.isnan(worsened)
+
+    def build() -> Any:
+        return build_pipeline(settings.model.predictors, "zero", random_state=seed)
+
+    X_told, y_told = X[told], worsened[told].astype(int)
+    model = build().fit(X_told, y_told)
+    again = fit_refits(build, X_told, y_told, seed=seed, fitted=model, say=say)
+    return Extras(refits, support, model, again)
+
+
+def _worsening_may_be_modelled(worsened: NDArray[np.float64], inputs: int) -> bool:
+    """Say whether Riley's criteria allow a model of an outcome this rare.
+
+    An AUC of .65 is assumed: no predictor of worsening has been found.
+    """
+    men = int((~np.isnan(worsened)).sum())
+    rate = float(np.nanmean(worsened)) if men else 0.0
+    if not 0 < rate < 1:
+        return False
+    return men >= development_size(auc=0.65, parameters=inputs + 1, prevalence=rate).n
 
 
 def _performance(
