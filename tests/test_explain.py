@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import pickle
 import warnings
 from functools import cache
 from itertools import permutations
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import logit
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -271,6 +274,142 @@ def test_a_mans_explanation_does_not_depend_on_who_is_with_him(fitted, men, whic
             assert part.base == whole.base
 
 
+FIELDS = ("log_odds", "probability", "contributions", "completed")
+
+
+def same_bits(one: Explained, other: Explained) -> bool:
+    """Return whether two explanations agree to the last bit."""
+    pairs = [(getattr(one, name), getattr(other, name)) for name in FIELDS]
+    return all(np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()
+               for a, b in pairs)  # fmt: skip
+
+
+def test_chunks_layouts_and_types_give_the_same_bits(fitted, men):
+    """Men of later chunks, rows apart in memory, frames and single precision are read alike."""
+    explainer = Explainer(fitted(), PREDICTORS["hormones"])
+    frame = men[list(matrix_columns())]
+    X = frame.to_numpy(dtype=np.float64)
+    whole = explainer.explain(X)
+    again = explainer.explain(np.tile(X, (40, 1)))
+    for name in FIELDS:
+        repeated = np.concatenate([getattr(whole, name)] * 40)
+        assert np.array_equal(getattr(again, name), repeated)
+    apart = np.zeros((len(X), 2 * X.shape[1]))
+    apart[:, ::2] = X
+    for same in (frame, np.asfortranarray(X), apart[:, ::2], np.repeat(X, 3, axis=0)[::3]):
+        assert same_bits(explainer.explain(same), whole)
+    single = X.astype(np.float32)
+    assert same_bits(explainer.explain(single), explainer.explain(single.astype(np.float64)))
+    for i in range(20):
+        assert same_bits(explainer.explain(frame.iloc[i : i + 1]), whole.take(i))
+        assert same_bits(explainer.explain(apart[i : i + 1, ::2]), whole.take(i))
+
+
+@every_model
+def test_the_probability_alone_has_the_bits_of_the_explained_one(fitted, men, which, to):
+    """It equals predict_proba within 1e-12 too, for one man and for all."""
+    pipeline = fitted(which, to)
+    explainer = Explainer(pipeline, PREDICTORS[which])
+    X = men[list(matrix_columns(which))]
+    p = explainer.probability(X)
+    assert p.tobytes() == explainer.explain(X).probability.tobytes()
+    assert np.abs(p - pipeline.predict_proba(X)[:, 1]).max() < 1e-12
+    for i in range(50):
+        assert explainer.probability(X.iloc[i : i + 1]).tobytes() == p[i : i + 1].tobytes()
+
+
+def test_nobody_is_explained_and_nobody_is_missed(fitted):
+    """A matrix without rows gives an explanation without rows."""
+    explainer = Explainer(fitted(), PREDICTORS["hormones"])
+    nobody = np.empty((0, len(matrix_columns())))
+    told = explainer.explain(nobody)
+    assert told.contributions.shape == (0, 6)
+    assert told.completed.shape == (0, 6)
+    assert explainer.probability(nobody).shape == (0,)
+    assert told.check() == 0.0
+
+
+@pytest.mark.parametrize("n", [1, 50])
+@pytest.mark.parametrize("method", ["explain", "probability", "split"])
+def test_what_the_imputer_refuses_is_refused(fitted, men, n, method):
+    """A value without a log is refused in the imputer's words, whoever is with him."""
+    X = men[list(matrix_columns())].to_numpy(copy=True)[:n]
+    X[n - 1, PREDICTORS["hormones"].index("lh")] = 0.0
+    explainer = Explainer(fitted(), PREDICTORS["hormones"])
+    with pytest.raises(ValueError, match=r"lh_iu_l must be above 0, got 0\. Leave a value"):
+        getattr(explainer, method)(X)
+
+
+def test_the_explainer_goes_to_another_process(fitted, men):
+    """A copy by pickle, after use, explains with the same bits."""
+    explainer = Explainer(fitted(), PREDICTORS["hormones"])
+    X = men[list(matrix_columns())].head(40)
+    whole = explainer.explain(X)
+    assert same_bits(pickle.loads(pickle.dumps(explainer)).explain(X), whole)
+
+
+def test_the_explainer_splits_as_the_imputer_does(fitted, men):
+    """What the intervals take has the imputer's bits, one man or many."""
+    explainer = Explainer(fitted("hormones+semen"), PREDICTORS["hormones+semen"])
+    X = men[list(matrix_columns("hormones+semen"))].to_numpy()[:60]
+    imputer = fitted("hormones+semen")[0]
+    for rows in (slice(0, 60), *(slice(i, i + 1) for i in range(60))):
+        for part, expected in zip(explainer.split(X[rows]), imputer.split(X[rows]), strict=True):
+            assert part.tobytes() == expected.tobytes()
+
+
+#: How a value may be known, and in what range: hormones as laboratories report them.
+KNOWN = st.sampled_from(("measured", "missing", "below", "above"))
+RANGES = {
+    "age": (18.0, 80.0), "bmi": (15.0, 60.0), "testosterone": (20.0, 1500.0),
+    "estradiol": (3.0, 150.0), "lh": (0.1, 50.0), "fsh": (0.1, 70.0),
+    "sperm_concentration": (0.0, 300.0),
+}  # fmt: skip
+
+
+@st.composite
+def anybody(draw, which: str) -> Floats:
+    """Draw a man with any values, each measured, missing or on a side of a limit."""
+    columns, row = matrix_columns(which), np.zeros(len(matrix_columns(which)))
+    for j, name in enumerate(PREDICTORS[which]):
+        low, high = RANGES[name]
+        row[j], known = draw(st.floats(low, high)), draw(KNOWN)
+        side = columns.index(f"{name}_censor") if f"{name}_censor" in columns else None
+        if known == "missing":
+            row[j] = np.nan
+        elif side is not None and known in ("below", "above") and row[j] > 0:
+            row[side] = -1.0 if known == "below" else 1.0
+    return row
+
+
+def check_anybody(pipeline: Pipeline, which: str, rows: Floats) -> None:
+    """Sum, probability, definition and bits of drawn men."""
+    explainer = Explainer(pipeline, PREDICTORS[which])
+    told = explainer.explain(rows)
+    p = pipeline.predict_proba(pd.DataFrame(rows, columns=matrix_columns(which)))[:, 1]
+    base, phi = Game(pipeline, which).values(pd.DataFrame(rows, columns=matrix_columns(which)))
+    assert told.check() < 1e-9
+    assert np.abs(told.probability - p).max() < 1e-12
+    assert np.abs(told.contributions - phi).max() < 1e-9
+    assert np.abs(told.base - base).max() < 1e-9
+    for i in range(len(rows)):
+        assert same_bits(explainer.explain(rows[i : i + 1]), told.take(i))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(anybody("hormones"), min_size=2, max_size=4))
+def test_anybody_is_explained_exactly(fitted, rows):
+    """Any value, any pattern: the pipeline's probability, Shapley's values, his own bits."""
+    check_anybody(fitted(), "hormones", np.array(rows))
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(anybody("hormones+semen"), min_size=2, max_size=3))
+def test_anybody_is_explained_exactly_with_semen(fitted, rows):
+    """The state of zero beside a count makes no difference to that."""
+    check_anybody(fitted("hormones+semen"), "hormones+semen", np.array(rows))
+
+
 @every_model
 def test_the_base_is_the_reference_mans_log_odds(fitted, all_told, which, to):
     """The base is the served log-odds of the imputer's means, for every man of the model."""
@@ -325,6 +464,12 @@ def test_a_curved_model_is_enumerated(fitted, men, steps):
     assert np.abs(told.contributions - phi).max() < 1e-9
     assert np.abs(told.base - base).max() < 1e-9
     assert np.abs(told.probability - p).max() < 1e-12
+    explainer = Explainer(pipeline, PREDICTORS["hormones"])
+    X = some[list(matrix_columns())]
+    assert explainer.probability(X).tobytes() == told.probability.tobytes()
+    for i in range(0, len(X), 5):
+        assert same_bits(explainer.explain(X.iloc[i : i + 1]), told.take(i))
+        assert same_bits(explainer.explain(X.iloc[i : i + 7]).take(0), told.take(i))
 
 
 @pytest.mark.parametrize("wrong", [1e-8, -3.0, np.nan])

@@ -14,9 +14,9 @@ found by enumeration of every coalition otherwise: no sampling, no approximation
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,10 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from respredict.errors import ExplanationError
-from respredict.model.joint_normal import conditional_mean, regressions
-from respredict.model.truncated import truncated_mean
+from respredict.model.affine import affine
+from respredict.model.compiled import PLANS_KEPT, CompiledImputer
+from respredict.model.games import Game, game
+from respredict.model.plans import Column
 
 __all__ = ["TOLERANCE", "Explained", "Explainer"]
 
@@ -33,6 +35,9 @@ Floats = NDArray[np.float64]
 
 #: Greatest allowed difference between base plus contributions and the served log-odds.
 TOLERANCE = 1e-9
+
+_LOG_ODDS_TOLD = 15.0
+_MEN_AT_ONCE = 4096  # their columns stay in the nearest caches
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,12 @@ class Explained:
         In log-odds; 0 for an input that a man lacks.
     completed : ndarray of shape (n_patients, n_values)
         The values the model used, on its own scale.
+
+    Examples
+    --------
+    >>> one = np.zeros((1, 1))
+    >>> Explained(0.0, one[0], one[0] + 0.5, one, one).check()
+    0.0
     """
 
     base: float
@@ -76,12 +87,15 @@ class Explained:
         ExplanationError
             If it exceeds ``TOLERANCE``: such an answer must not leave.
         """
-        total = np.full(len(self.log_odds), self.base)
-        for j in range(self.contributions.shape[1]):
-            total = total + self.contributions[:, j]
+        one = len(self.log_odds) == 1
+        total: Column = self.base
+        for part in self.contributions[0].tolist() if one else self.contributions.T:
+            total = total + part
         with np.errstate(divide="ignore"):
             served = np.log(self.probability) - np.log1p(-self.probability)
-        error = float(np.max(np.abs(total - served), initial=0.0))
+        # Beyond, the probability has not digits enough to tell its own log-odds.
+        served = np.where(np.abs(self.log_odds) < _LOG_ODDS_TOLD, served, self.log_odds)
+        error = float(np.abs(total - served).max(initial=0.0))
         if not error <= TOLERANCE:
             msg = (
                 f"base and contributions must sum to the served log-odds within {TOLERANCE:g}, "
@@ -92,7 +106,7 @@ class Explained:
 
 
 class Explainer:
-    """Explains a fitted pipeline; reads it once.
+    """Scores and explains men by a fitted pipeline, which it reads once.
 
     Parameters
     ----------
@@ -107,19 +121,72 @@ class Explainer:
         Log-odds of the reference man.
     mean : ndarray of shape (n_values,)
         The reference man, on the model's own scale.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from respredict.model.candidates import build_pipeline, matrix_columns
+    >>> men = pd.DataFrame(
+    ...     [[300, 4.0, 0, 0], [450, 3.0, 0, 0], [250, 9.0, 0, 0], [280, 7.0, 0, 0]],
+    ...     columns=matrix_columns("t_lh"), dtype=float)
+    >>> pipeline = build_pipeline("t_lh").fit(men, [0, 1, 0, 1])
+    >>> told = Explainer(pipeline, ("testosterone", "lh")).explain(men)
+    >>> told.contributions[1].round(2), told.check() < 1e-12
+    (array([0.41, 0.62]), True)
     """
 
     def __init__(self, pipeline: Any, inputs: tuple[str, ...]) -> None:
         self.inputs = inputs
-        self._imputer = pipeline[0]
-        self._rest = pipeline[1:]
-        self.mean: Floats = self._imputer.mean_
-        self._covariance: Floats = self._imputer.covariance_
-        # The state of zero (azoospermia) is one more value of the same input.
-        states = np.flatnonzero(self._imputer.zero_state_)
-        self._owner = np.concatenate([np.arange(len(inputs)), states]).astype(np.int64)
-        self._affine = _affine(pipeline)
-        self.base = float(self._log_odds(self.mean[None, :])[0])
+        self._pipeline = pipeline
+        self._imputer = CompiledImputer(pipeline[0])
+        self.mean: Floats = self._imputer.mean
+        # A step between features and classifier may bend what it is given.
+        line = affine(pipeline)
+        self._line = None if line is None else (line[0], line[1].tolist())
+        self._game = lru_cache(PLANS_KEPT)(self._make_game)
+        self.base = float(np.ravel(self._log_odds(self.mean.tolist()))[0])
+
+    def __reduce__(self) -> tuple[type[Explainer], tuple[Any, ...]]:
+        return Explainer, (self._pipeline, self.inputs)
+
+    def split(self, X: Any) -> tuple[Floats, Floats, NDArray[np.int64]]:
+        """Split a matrix as the imputer does, one man sooner.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_patients, n_columns)
+            As the pipeline takes it.
+
+        Returns
+        -------
+        tuple of ndarray of shape (n_patients, n_values)
+            Values, limits and sides, as ``CensoredGaussianImputer.split`` gives them.
+        """
+        return self._imputer.split(np.asarray(X, dtype=np.float64))
+
+    def probability(self, X: Any) -> Floats:
+        """Score men, whatever they lack, without an explanation.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_patients, n_columns)
+            As the pipeline takes it.
+
+        Returns
+        -------
+        ndarray of shape (n_patients,)
+            Fractions in [0, 1], the same bits as of :meth:`explain`.
+        """
+        matrix = np.asarray(X, dtype=np.float64)
+        if len(matrix) == 1:
+            code, z = self._imputer.read_one(matrix)
+            plan = self._imputer.plan(code)
+            return expit(np.atleast_1d(self._log_odds(plan.complete(z, plan.away(z)))))
+        found = np.empty(len(matrix))
+        for code, rows, z in self._imputer.read(matrix, lambda _: _MEN_AT_ONCE):
+            plan = self._imputer.plan(code)
+            found[rows] = expit(self._log_odds(plan.complete(z, plan.away(z))))
+        return found
 
     def explain(self, X: Any) -> Explained:
         """Score and explain men, whatever they lack.
@@ -134,208 +201,46 @@ class Explainer:
         Explained
             The same bits for a man whoever is with him.
         """
-        Z, limits, censor = self._imputer.split(np.asarray(X, dtype=np.float64))
-        completed = conditional_mean(Z, limits, censor, self.mean, self._covariance)
-        log_odds = self._log_odds(completed)
-        contributions = np.zeros((len(Z), len(self.inputs)))
-        state = np.where(censor != 0, 2, np.isnan(Z).astype(np.int64))
-        kinds, which = np.unique(state, axis=0, return_inverse=True)
-        for k, kind in enumerate(kinds):
-            rows = np.flatnonzero(which.ravel() == k)
-            part = (Z[rows], limits[rows], censor[rows])
-            contributions[rows] = self._contributions(kind, *part)
-        return Explained(self.base, log_odds, expit(log_odds), contributions, completed)
+        matrix = np.asarray(X, dtype=np.float64)
+        if len(matrix) == 1:
+            return self._explain_one(matrix)
+        n = len(matrix)
+        log_odds, probability = np.empty(n), np.empty(n)
+        contributions, completed = np.zeros((len(self.inputs), n)), np.empty((len(self.mean), n))
+        for code, rows, z in self._imputer.read(matrix, lambda code: self._game(code).at_once):
+            game = self._game(code)
+            away = game.plan.away(z)
+            done = game.plan.complete(z, away)
+            eta = self._log_odds(done)
+            log_odds[rows], probability[rows] = eta, expit(eta)
+            for j, value in enumerate(done):
+                completed[j][rows] = value
+            for j, value in game.values(z, away):
+                contributions[j][rows] = value
+        return Explained(self.base, log_odds, probability, contributions.T, completed.T)
 
-    def _contributions(
-        self, kind: NDArray[np.int64], Z: Floats, limits: Floats, censor: NDArray[np.int64]
-    ) -> Floats:
-        """Contributions of men who have, lack and half-know the same inputs."""
-        if self._affine is not None:
-            censored = np.flatnonzero(kind == 2)
-            if not len(censored):
-                return self._by_input(_closed(Z, self.mean, self._covariance, self._affine[1]))
-            alone = np.count_nonzero(self._owner == self._owner[censored[0]]) == 1
-            if len(censored) == 1 and alone:
-                shape = (self._owner, self.mean, self._covariance, self._affine[1])
-                return _OneCensored(kind, *shape).values(Z, limits, censor)
-        return self._enumerate(kind, Z, limits, censor)
+    def _explain_one(self, X: Floats) -> Explained:
+        """Do the same for one man, in floats: an array a value is dear for one number."""
+        code, z = self._imputer.read_one(X)
+        game = self._game(code)
+        away = game.plan.away(z)
+        done = game.plan.complete(z, away)
+        contributions = np.zeros((1, len(self.inputs)))
+        for j, value in game.values(z, away):
+            contributions[0, j] = value
+        log_odds = np.array([self._log_odds(done)], dtype=np.float64).reshape(1)
+        return Explained(self.base, log_odds, expit(log_odds), contributions, np.array([done]))
 
-    def _by_input(self, values: Floats) -> Floats:
-        """Add up the values that belong to one input."""
-        total = values[:, : len(self.inputs)].copy()
-        for extra in range(len(self.inputs), values.shape[1]):
-            total[:, self._owner[extra]] += values[:, extra]
+    def _log_odds(self, done: Sequence[Column]) -> Column:
+        """Score completed values as the pipeline's other steps do."""
+        if self._line is None:
+            rows = np.column_stack(np.broadcast_arrays(*np.atleast_1d(*done)))
+            return np.asarray(self._pipeline[1:].decision_function(rows), dtype=np.float64)
+        total: Column = self._line[0]
+        for slope, value in zip(self._line[1], done, strict=True):
+            total += slope * value
         return total
 
-    def _enumerate(
-        self, kind: NDArray[np.int64], Z: Floats, limits: Floats, censor: NDArray[np.int64]
-    ) -> Floats:
-        """Every coalition of the inputs that these men have, by the definition."""
-        players = sorted({int(self._owner[j]) for j in np.flatnonzero(kind != 1)})
-        worth: dict[frozenset[int], Floats] = {}
-        for size in range(len(players) + 1):
-            for present in combinations(players, size):
-                worth[frozenset(present)] = self._worth(set(present), kind, Z, limits, censor)
-        values = np.zeros((len(Z), len(self.inputs)))
-        for player in players:
-            for coalition, without in worth.items():
-                if player not in coalition:
-                    weight = _weight(len(coalition), len(players))
-                    values[:, player] += weight * (worth[coalition | {player}] - without)
-        return values
-
-    def _worth(
-        self,
-        present: set[int],
-        kind: NDArray[np.int64],
-        Z: Floats,
-        limits: Floats,
-        censor: NDArray[np.int64],
-    ) -> Floats:
-        """Log-odds with the absent inputs at the reference man's values."""
-        Z, censor = Z.copy(), censor.copy()
-        for j, owner in enumerate(self._owner):
-            if kind[j] != 1 and int(owner) not in present:
-                Z[:, j], censor[:, j] = self.mean[j], 0
-        return self._log_odds(conditional_mean(Z, limits, censor, self.mean, self._covariance))
-
-    def _log_odds(self, completed: Floats) -> Floats:
-        if self._affine is None:
-            return np.asarray(self._rest.decision_function(completed), dtype=np.float64)
-        intercept, slopes = self._affine
-        total = np.full(len(completed), intercept)
-        for j, slope in enumerate(slopes):
-            total = total + slope * completed[:, j]
-        return total
-
-
-def _affine(pipeline: Any) -> tuple[float, Floats] | None:
-    """Return intercept and slopes in the completed values, None for a curved model."""
-    from respredict.model.features import RatioFeatures
-    from respredict.model.logistic import ShrunkenLogistic
-
-    steps = [step for _, step in pipeline.steps[1:]]
-    if [type(step) for step in steps] != [RatioFeatures, ShrunkenLogistic]:
-        return None
-    features, classifier = steps
-    width = len(pipeline[0].mean_)
-    coefficients = classifier.coef_[0]
-    slopes = coefficients[:width].copy()
-    for ratio, (over, under) in enumerate(
-        zip(features.numerators_, features.denominators_, strict=True)
-    ):
-        slopes[over] += coefficients[width + ratio]
-        slopes[under] -= coefficients[width + ratio]
-    return float(classifier.intercept_[0]), slopes
-
-
-def _weight(size: int, players: int) -> float:
-    """Shapley's weight of a coalition of a size, among so many players."""
-    return math.factorial(size) * math.factorial(players - size - 1) / math.factorial(players)
-
-
-def _effective(observed: NDArray[np.bool_], covariance: Floats, slopes: Floats) -> Floats:
-    """Slopes in the measured values once what is missing follows them.
-
-    With o measured and m missing, ``g_o + S_oo^-1 S_om g_m``.
-    """
-    regression = regressions(observed[None, :], covariance)[0][0]
-    gained = np.where(observed, slopes, 0.0)
-    for m in np.flatnonzero(~observed):
-        gained = gained + regression[:, m] * slopes[m]
-    return gained
-
-
-def _closed(Z: Floats, mean: Floats, covariance: Floats, slopes: Floats) -> Floats:
-    """Return the values of men with nothing censored: each input by itself."""
-    observed = ~np.isnan(Z[0])
-    return np.where(observed, (Z - mean) * _effective(observed, covariance, slopes), 0.0)
-
-
-class _OneCensored:
-    """The game of men with one censored value, under a linear model.
-
-    Whether the censored player c is in decides how the rest counts: out, c stands at
-    the reference value and the missing values follow it; in, c takes its mean on its
-    side of the limit, given whoever is present, and the missing values follow that.
-    Only this second part is curved, so only it is enumerated.
-    """
-
-    def __init__(
-        self,
-        kind: NDArray[np.int64],
-        owner: NDArray[np.int64],
-        mean: Floats,
-        covariance: Floats,
-        slopes: Floats,
-    ) -> None:
-        self.c = int(np.flatnonzero(kind == 2)[0])
-        self.mean = mean
-        self.inputs = int(owner.max()) + 1
-        observed = kind == 0
-        # A count and its state of zero come and go together: one player.
-        self.measured: dict[int, list[int]] = {}
-        for j in np.flatnonzero(observed):
-            self.measured.setdefault(int(owner[j]), []).append(int(j))
-        regression, residual = regressions(observed[None, :], covariance)
-        self.to_c: Floats = regression[0][:, self.c]
-        self.sd = math.sqrt(residual[0][self.c, self.c])
-        self.with_c_out = _effective(kind != 1, covariance, slopes)
-        self.with_c_in = _effective(observed, covariance, slopes)
-        # What a unit of c's shift moves: c itself and the missing values that follow it.
-        follows = residual[0][self.c] / residual[0][self.c, self.c]
-        missing = np.flatnonzero(kind == 1)
-        self.pull = float(slopes[self.c] + sum(slopes[m] * follows[m] for m in missing))
-
-    def values(self, Z: Floats, limits: Floats, censor: NDArray[np.int64]) -> Floats:
-        """Return the exact values by input, by enumeration of the measured inputs."""
-        c, players = self.c, len(self.measured) + 1
-        away = Z - self.mean
-        moves = self._by_player(away, self.to_c)
-        c_in, c_out = (self._by_player(away, g) for g in (self.with_c_in, self.with_c_out))
-        side = censor[:, c].astype(float)
-        room = limits[:, c] - self.mean[c]
-        curved = self._curved(moves, side, room)
-        values = np.zeros((len(Z), self.inputs))
-        for i, player in enumerate(self.measured):
-            # The linear part: half of the coalitions have c in, half have c out.
-            values[:, player] = 0.5 * (c_in[i] + c_out[i]) + self._marginal(curved, i, players)
-        for coalition, shift in enumerate(curved):
-            weight = _weight(coalition.bit_count(), players)
-            linear = np.zeros(len(Z))
-            for i in range(len(moves)):
-                if coalition >> i & 1:
-                    linear = linear + (c_in[i] - c_out[i])
-            values[:, c] += weight * (linear + shift)
-        return values
-
-    def _by_player(self, away: Floats, slopes: Floats) -> list[Floats]:
-        """Slopes times the differences from the reference man, summed over each input."""
-        totals: list[Floats] = []
-        for columns in self.measured.values():
-            total = np.zeros(len(away))
-            for j in columns:
-                total = total + slopes[j] * away[:, j]
-            totals.append(total)
-        return totals
-
-    def _curved(self, moves: list[Floats], side: Floats, room: Floats) -> list[Floats]:
-        """Log-odds that c's mean on its side brings, for each coalition of the measured."""
-        curved: list[Floats] = []
-        for coalition in range(1 << len(moves)):
-            expected = np.zeros(len(room))
-            for i, move in enumerate(moves):
-                if coalition >> i & 1:
-                    expected = expected + move
-            shift = -side * self.sd * truncated_mean(side * (expected - room) / self.sd)
-            curved.append(self.pull * shift)
-        return curved
-
-    def _marginal(self, curved: list[Floats], i: int, players: int) -> Floats:
-        """Shapley value of measured input i in the curved part, where c must be in."""
-        total = np.zeros(len(curved[0]))
-        for coalition, worth in enumerate(curved):
-            if not coalition >> i & 1:
-                weight = _weight(coalition.bit_count() + 1, players)
-                total = total + weight * (curved[coalition | 1 << i] - worth)
-        return total
+    def _make_game(self, code: int) -> Game:
+        slopes = None if self._line is None else self._line[1]
+        return game(self._imputer.plan(code), self._imputer, slopes, self._log_odds)

@@ -166,7 +166,7 @@ class Scorer:
             The same bits for a man whoever is with him.
         """
         explained = self._explainer.explain(X)
-        known = self._imputer.split(X)
+        known = self._explainer.split(X)
         refits, support = self.bundle.extras.refits, self.bundle.extras.support
         low = high = again_low = again_high = None
         if refits is not None:
@@ -181,8 +181,8 @@ class Scorer:
         extras = self.bundle.extras
         if self._worsening is None or extras.worsening_refits is None:
             return None
-        probability = self._worsening.explain(X).probability
-        known = extras.worsening[0].split(X)
+        probability = self._worsening.probability(X)
+        known = self._worsening.split(X)
         return (probability, *extras.worsening_refits.interval(*known, level=LEVEL))
 
     def _stated(self, requests: Sequence[Request]) -> NDArray[np.int64]:

@@ -38,8 +38,9 @@ def affine(pipeline: Any) -> tuple[float, NDArray[np.float64]] | None:
     >>> slopes.round(2)
     array([ 1.13, -1.11])
     """
-    features, classifier = pipeline[1], pipeline[-1]
-    if not isinstance(features, RatioFeatures) or not isinstance(classifier, ShrunkenLogistic):
+    features, *between, classifier = (step for _, step in pipeline.steps[1:])
+    straight = isinstance(features, RatioFeatures) and isinstance(classifier, ShrunkenLogistic)
+    if between or not straight:
         return None
     width = len(pipeline[0].mean_)
     coefficients = classifier.coef_[0]

@@ -205,7 +205,7 @@ class Support:
         score, off, unit, doubt = self.unlikely.look(values, bounds, sides, to_other)
         score = np.maximum(score, 0.0) / self.limit
         wrong = self.reporting.broken(values, bounds, sides)
-        odd = np.zeros(len(values), dtype=bool)
+        odd: NDArray[np.bool_] = np.zeros(len(values), dtype=bool)
         if wrong is not None:
             odd = wrong.any(axis=1)
             score = np.where(odd, np.maximum(score, _REPORTED_OTHERWISE), score)
