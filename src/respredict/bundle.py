@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any
 from respredict.errors import BundleError, RegistryError
 
 if TYPE_CHECKING:
-    from respredict.model.refits import Refits
-    from respredict.model.support import Support
+    from respredict.uncertainty.refits import Refits
+    from respredict.uncertainty.support import Support
 
 __all__ = [
     "Bundle",
@@ -239,8 +239,8 @@ def _contents(extras: Extras) -> Iterator[tuple[str, bytes]]:
 
 
 def _extras(folder: Path) -> Extras:
-    from respredict.model.refits import Refits
-    from respredict.model.support import Support
+    from respredict.uncertainty.refits import Refits
+    from respredict.uncertainty.support import Support
 
     def read(name: str, reader: Callable[[Path], Any]) -> Any:
         return reader(folder / name) if (folder / name).exists() else None

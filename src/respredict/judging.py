@@ -8,11 +8,11 @@ from typing import Any
 
 from respredict import guidance
 from respredict.chance import chance_for
-from respredict.model.support import SupportResult
 from respredict.outcome import Scheme, total_motile_count
 from respredict.schema.analytes import analyte, likelier_unit
 from respredict.schema.quantities import Comparator, Quantity, rule_at_least, rule_below
 from respredict.schema.request import Request
+from respredict.uncertainty.support import SupportResult
 
 __all__ = [
     "baseline_count",

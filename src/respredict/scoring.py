@@ -23,13 +23,13 @@ from respredict.bundle import Bundle, champion, load_bundle
 from respredict.explain import Explained, Explainer
 from respredict.model.affine import affine
 from respredict.model.candidates import PREDICTORS
-from respredict.model.redraw import Redraw, blood_noise
-from respredict.model.support import SupportResult
 from respredict.outcome import Scheme, scheme
 from respredict.schema.analytes import ANALYTES, analyte
 from respredict.schema.quantities import Quantity
 from respredict.schema.request import Request, read_request
 from respredict.statement import statement
+from respredict.uncertainty.redraw import Redraw, blood_noise
+from respredict.uncertainty.support import SupportResult
 
 __all__ = ["Numbers", "Scorer", "definition", "load_scorer"]
 

@@ -11,10 +11,10 @@ from scipy.special import expit
 
 from respredict.model.affine import affine
 from respredict.model.candidates import PREDICTORS, build_pipeline
-from respredict.model.redraw import Redraw, blood_noise
-from respredict.model.refits import fit_refits
-from respredict.model.support import fit_support
 from respredict.simulate import draw
+from respredict.uncertainty.redraw import Redraw, blood_noise
+from respredict.uncertainty.refits import fit_refits
+from respredict.uncertainty.support import fit_support
 from tests.drawn_men import groups, matrix, mistyped
 
 pytestmark = pytest.mark.prove

@@ -22,11 +22,11 @@ from respredict.config import Settings
 from respredict.errors import CohortError, Problem
 from respredict.explain import Explainer
 from respredict.model.candidates import PREDICTORS, build_pipeline, matrix_columns
-from respredict.model.refits import fit_refits
-from respredict.model.support import fit_support
 from respredict.outcome import Movement, movement, scheme, total_motile_count
 from respredict.report.explanations import beeswarm, importance_table
 from respredict.schema.analytes import analyte
+from respredict.uncertainty.refits import fit_refits
+from respredict.uncertainty.support import fit_support
 from respredict.validation.sample_size import development_size
 
 __all__ = ["Trained", "outcomes", "promote", "train"]

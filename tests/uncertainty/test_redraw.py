@@ -9,9 +9,9 @@ from scipy.special import expit, logit
 from respredict.model.affine import affine
 from respredict.model.candidates import PREDICTORS, build_pipeline
 from respredict.model.joint_normal import conditional_mean
-from respredict.model.redraw import Redraw, blood_noise
 from respredict.schema.analytes import analyte
 from respredict.simulate import draw
+from respredict.uncertainty.redraw import Redraw, blood_noise
 from tests.drawn_men import groups, matrix
 
 COVARIANCE = np.array([[0.5, 0.1, 0.0], [0.1, 0.4, -0.15], [0.0, -0.15, 0.3]])

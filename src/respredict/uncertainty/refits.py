@@ -16,8 +16,8 @@ from scipy.special import expit
 
 from respredict.errors import BundleError
 from respredict.model.affine import affine
-from respredict.model.ensemble import Plan, prepare, score
 from respredict.model.patterns import by_kind
+from respredict.uncertainty.ensemble import Plan, prepare, score
 
 __all__ = ["Refits", "fit_refits"]
 

@@ -8,9 +8,9 @@ import pytest
 
 from respredict.errors import BundleError
 from respredict.model.candidates import PREDICTORS, build_pipeline
-from respredict.model.reporting import Reporting
-from respredict.model.support import Support, fit_support
 from respredict.simulate import draw
+from respredict.uncertainty.reporting import Reporting
+from respredict.uncertainty.support import Support, fit_support
 from tests.drawn_men import matrix, mistyped
 
 INPUTS = PREDICTORS["hormones"]

@@ -12,8 +12,8 @@ from sklearn.pipeline import make_pipeline
 from respredict.errors import BundleError
 from respredict.model.candidates import build_pipeline
 from respredict.model.joint_normal import conditional_mean
-from respredict.model.refits import Refits, fit_refits
 from respredict.simulate import draw
+from respredict.uncertainty.refits import Refits, fit_refits
 from tests.drawn_men import groups, matrix
 
 

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from respredict.errors import BundleError
 from respredict.model.joint_normal import fit_joint_normal
-from respredict.model.reporting import Reporting
-from respredict.model.unlikely import Unlikely
 from respredict.schema.analytes import ANALYTES
+from respredict.uncertainty.reporting import Reporting
+from respredict.uncertainty.unlikely import Unlikely
 
 __all__ = ["Support", "SupportResult", "fit_support"]
 
@@ -207,7 +207,7 @@ class Support:
         wrong = self.reporting.broken(values, bounds, sides)
         odd: NDArray[np.bool_] = np.zeros(len(values), dtype=bool)
         if wrong is not None:
-            odd = wrong.any(axis=1)
+            odd = np.asarray(wrong.any(axis=1))
             score = np.where(odd, np.maximum(score, _REPORTED_OTHERWISE), score)
             off = np.where(wrong, np.inf, off)
             again = self.reporting.broken(values + to_other, bounds + to_other, sides)

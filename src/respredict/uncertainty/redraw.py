@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, ndtri
 
 from respredict.model.patterns import CENSORED, MEASURED, MISSING, by_kind, regress
-from respredict.model.second_sample import Once, Plan, Sum, served
 from respredict.schema.analytes import analyte
+from respredict.uncertainty.second_sample import Once, Plan, Sum, served
 
 __all__ = ["Redraw", "blood_noise"]
 

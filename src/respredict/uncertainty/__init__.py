@@ -1,0 +1,1 @@
+"""How sure an answer is, and when it should not be given: refits, blood drawn again, support."""
