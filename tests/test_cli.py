@@ -134,6 +134,34 @@ def test_a_table_without_lh_is_scored_indeterminate_with_the_reason(in_trained, 
     assert scores["probability"].isna().all()
 
 
+def test_a_table_with_a_bad_row_is_scored_and_says_where_it_went(in_trained, capsys, tmp_path):
+    """The row is set apart in a second file, named on the last line and in the JSON."""
+    table = tmp_path / "clinic.csv"
+    table.write_text(GOOD.replace("A,300", "A,high"), encoding="utf-8")
+    out_file = tmp_path / "scores.parquet"
+    code, out, err = run(capsys, "score", table, "--out", out_file, "--explain")
+    told = json.loads(run(capsys, "score", table, "--out", out_file, "--json")[1])
+    apart = pd.read_csv(tmp_path / "scores.rejected.csv")
+
+    assert code == 0
+    assert "1 set apart, with the reasons in" in out
+    assert "1 of 2 men scored, 1 set apart" in err
+    assert (told["rows"], told["rejected"]) == (2, 1)
+    assert told["rejected_file"] == str(tmp_path / "scores.rejected.csv")
+    assert apart["field"].tolist() == ["testosterone_ng_dl"]
+    assert pd.read_parquet(out_file)["patient_id"].tolist() == ["B"]
+
+
+@pytest.mark.parametrize("words", [("--out", "x.csv"), ("--explain",), ("--jobs", "2")])
+def test_the_options_of_a_table_are_refused_for_one_man(in_trained, capsys, words):
+    """What would be ignored is refused instead."""
+    code, out, err = run(capsys, "score", ROOT / "data" / "published_man.json", *words)
+
+    assert code == 2
+    assert f"{words[0]} must be given for a table, got a request" in err
+    assert out == ""
+
+
 def test_a_table_scores_as_its_men_do_alone(in_trained, scorer, capsys, tmp_path):
     """A man's line in a file holds the probability of his own request, to the last bit."""
     out_file = tmp_path / "scores.jsonl"

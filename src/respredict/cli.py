@@ -20,7 +20,7 @@ from respredict.errors import InputError, Problem, RequestError, RespredictError
 __all__ = ["main"]
 
 _PROG = "respredict"
-_OK, _BAD_INPUT = 0, 2
+_OK, _BAD_INPUT, _STOPPED = 0, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 the answer is no, 2 bad input.
+        0 done, 1 the answer is no, 2 bad input, 130 stopped by Ctrl-C.
     """
     # Before any framework is imported, in this process and in those it starts.
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -47,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output has gone, as `| head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _OK
+    except KeyboardInterrupt:
+        _say("stopped")
+        return _STOPPED
     except RespredictError as error:
         _tell_error(error, as_json=given.json)
         return _BAD_INPUT
@@ -80,14 +83,24 @@ def _parser() -> argparse.ArgumentParser:
     promote = add("promote", _promote, "make a registered version the champion")
     promote.add_argument("version", nargs="?", default="challenger", help="number or alias")
 
-    score = add("score", _score, "score one man (JSON) or a table (CSV, Parquet)")
-    score.add_argument("file", help="a request as JSON, or a table")
-    score.add_argument("--out", help="write a table's scores here (.csv or .jsonl)")
+    _add_score(add)
 
     serve = add("serve", _serve, "serve the champion")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=3000)
     return parser
+
+
+def _add_score(add: Callable[..., argparse.ArgumentParser]) -> None:
+    score = add("score", _score, "score one man (JSON) or a table (CSV, Parquet)")
+    score.add_argument("file", help="a request as JSON, or a table")
+    score.add_argument(
+        "--out",
+        help="write a table's scores here: .csv (default, beside the table), .parquet, or .jsonl"
+        " for each man's whole answer, some fifty times slower",
+    )
+    score.add_argument("--explain", action="store_true", help="add each input's log-odds")
+    score.add_argument("--jobs", type=int, default=1, help="processes for a table (default: 1)")
 
 
 def _adder(commands: Any) -> Callable[..., argparse.ArgumentParser]:
@@ -158,12 +171,22 @@ def _score(given: argparse.Namespace) -> int:
     if file.suffix.lower() != ".json":
         from respredict.batch import score_table
 
-        told = score_table(file, load_scorer(home()), out=given.out, say=_say)
-        return _print(given, told, _scored(told))
-    if given.out:
-        raise InputError(
-            Problem("--out", "be given for a table", "a request", "Redirect the output instead")
+        told = score_table(
+            file,
+            load_scorer(home()),
+            out=given.out,
+            explain=given.explain,
+            jobs=given.jobs,
+            say=_say,
         )
+        return _print(given, told, _scored(told))
+    for option, given_here, remedy in (
+        ("--out", given.out is not None, "Redirect the output instead"),
+        ("--explain", given.explain, "Leave it out: --json explains every answer"),
+        ("--jobs", given.jobs != 1, "Leave it out"),
+    ):
+        if given_here:
+            raise InputError(Problem(option, "be given for a table", "a request", remedy))
     answer = load_scorer(home()).score(_request(file))
     return _print(given, answer, summary(answer))
 
@@ -264,8 +287,11 @@ def _trained(told: dict[str, Any]) -> str:
 
 
 def _scored(told: dict[str, Any]) -> str:
-    counts = ", ".join(f"{n} {status}" for status, n in told["counts"].items())
-    return f"{told['rows']} men: {counts}. Scores in {told['out']}."
+    counts = ", ".join(f"{n} {status}" for status, n in told["counts"].items()) or "none scored"
+    text = f"{told['rows']} men: {counts}. Scores in {told['out']}."
+    if told["rejected"]:
+        text += f" {told['rejected']} set apart, with the reasons in {told['rejected_file']}."
+    return text
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ called decides what it holds; ``naming`` reads the names.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ _ROWS_SHOWN = 5
 # nmol/L, 0.08 %: a column with more of them is in two units.
 _SHARE_IN_DOUBT = 0.001
 _BMI_TOLERANCE = 1.0
+_CHECK = "Check the value and its unit"
 
 Floats = NDArray[np.float64]
 
@@ -45,6 +48,9 @@ class ColumnReader:
         Columns whose unit the clinic has confirmed.
     """
 
+    #: What is read of the record.
+    columns: Sequence[Column] = COLUMNS
+
     def __init__(self, table: Table, names: Names, confirmed: frozenset[str]) -> None:
         self.table = table
         self.names = names
@@ -56,7 +62,7 @@ class ColumnReader:
         """Return every canonical column in order, then the sides of the measurements."""
         values: dict[str, NDArray[Any]] = {}
         sides: dict[str, NDArray[np.int8]] = {}
-        for of in COLUMNS:
+        for of in self.columns:
             source, unit = self.names.sources.get(of.name, (None, None))
             if of.kind == "text":
                 values[of.name] = self.text(source)
@@ -72,8 +78,8 @@ class ColumnReader:
         column = np.full(self.table.rows, None, dtype=object)
         cells = self.cells(source)
         if cells is not None:
-            for i, cell in enumerate(cells):
-                column[i] = None if _is_missing(cell) else str(cell).strip()
+            texts = (None if cell is None else str(cell).strip() for cell in cells)
+            column[:] = [t if t and t.casefold() not in _MISSING else None for t in texts]
         return column
 
     def numbers(
@@ -112,14 +118,15 @@ class ColumnReader:
         values = np.full(len(distinct) + 1, np.nan)  # the last is for code -1, None
         sides = np.zeros(len(distinct) + 1, np.int8)
         wrong = np.zeros(len(distinct) + 1, bool)
-        remedies: dict[str, None] = {}
+        remedies: dict[Any, str] = {}
         for i, cell in enumerate(distinct):
             try:
                 values[i], sides[i] = _parse(of, cell)
             except ValueError as error:
                 wrong[i] = True
-                remedies[str(error)] = None
-        self.report(source, wrong[codes], cells, _RULES[of.kind], ". ".join(remedies))
+                remedies[cell] = str(error)
+        remedy = ". ".join(dict.fromkeys(remedies.values()))
+        self.report(source, wrong[codes], cells, _RULES[of.kind], remedy, remedies.__getitem__)
         return values[codes], sides[codes]
 
     def check_limits(
@@ -149,10 +156,10 @@ class ColumnReader:
             self.report(source, outside & ~early, values, f"be at most {of.high:g} d", remedy)
         else:
             low, high = of.low / factor, of.high / factor
-            told = unit.code if unit is not None else of.unit
             first = float(values[outside][0]) if outside.any() else 0.0
-            remedy = _other_units(of, first, unit) or "Check the value and its unit"
-            self.report(source, outside, values, f"be {low:.4g} to {high:.4g} {told}", remedy)
+            advice = partial(_advice, of, unit)
+            rule = f"be {low:.4g} to {high:.4g} {of.unit if unit is None else unit.code}"
+            self.report(source, outside, values, rule, advice(first), advice)
         values[outside | empty_limit] = np.nan
 
     def doubt(
@@ -201,8 +208,7 @@ class ColumnReader:
                 self.half_a_body(weight.name if present[0] else height.name)
             return given
         kg, cm = (self.numbers(c, c.name, None)[0] for c in (weight, height))
-        computed = kg / (cm / 100) ** 2
-        remedy = f"Check {weight.name} and {height.name}"
+        computed, remedy = kg / (cm / 100) ** 2, f"Check {weight.name} and {height.name}"
         outside = (computed < BMI.low) | (computed > BMI.high)
         rule = f"be {BMI.low:g} to {BMI.high:g} {BMI.unit} as {weight.name} and {height.name} give"
         self.report(BMI.name, outside & np.isnan(given), computed, rule, remedy)
@@ -218,14 +224,19 @@ class ColumnReader:
         if BMI.name in self.names.sources:
             self.notices.append(f"{present} is not read: {absent} is absent.")
             return
-        remedy = f"Add {absent}, or give {BMI.name}"
-        got = f"no {absent}"
+        got, remedy = f"no {absent}", f"Add {absent}, or give {BMI.name}"
         self.problems.append(Problem(present, f"stand beside {absent}", got, remedy))
 
     def report(
-        self, source: str, wrong: NDArray[np.bool_], cells: NDArray[Any], rule: str, remedy: str
+        self,
+        source: str,
+        wrong: NDArray[np.bool_],
+        cells: NDArray[Any],
+        rule: str,
+        remedy: str,
+        each: Callable[[Any], str] | None = None,  # noqa: ARG002 - for a reader that tells each row
     ) -> None:
-        """Add one problem for the rows that are wrong, if any are."""
+        """Add one problem for the rows that are wrong, if any are; ``each`` advises one cell."""
         if not wrong.any():
             return
         first = list(dict.fromkeys(cells[wrong].tolist()))
@@ -266,10 +277,10 @@ def _is_missing(cell: object) -> bool:
     return cell is None or str(cell).strip().casefold() in _MISSING
 
 
-def _other_units(of: Column, value: float, unit: Unit | None) -> str:
+def _advice(of: Column, unit: Unit | None, value: float) -> str:
     """Name the units in which a value outside the limits would lie inside, if any."""
     if of.measures is None:
-        return ""
+        return _CHECK
     stated = unit or of.measures.units[0]
     fits = [
         _reread(of, value, other)
@@ -277,7 +288,7 @@ def _other_units(of: Column, value: float, unit: Unit | None) -> str:
         if other.factor != stated.factor and of.low <= value * other.factor <= of.high
     ]
     if not fits:
-        return ""
+        return _CHECK
     return f"{value:.4g} {stated.code} reads as {' or '.join(fits)}: check the unit"
 
 

@@ -28,8 +28,9 @@ __all__ = ["Table", "read_table", "shown"]
 _PARQUET = b"PAR1"
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # xlsx and ods are zip files; xls is OLE
 _WORKBOOK_SUFFIXES = (".xlsx", ".xls", ".xlsm", ".ods")
-_TEXT_COLUMNS = ("patient_id", "site")  # kept as text where Parquet holds numbers
+TEXT_COLUMNS = ("patient_id", "site")  # kept as text where Parquet holds numbers
 _WIDEST = 40
+_ENDS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,27 +86,13 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     array(['<0.5'], dtype=object)
     """
     file = Path(path)
-    suffix = file.suffix.lower()
     try:
         raw = file.read_bytes()
     except (OSError, ValueError) as error:
         got = getattr(error, "strerror", None) or "none"
-        _refuse(str(file), "be a readable file", got, "Check the path")
-    if not raw:
-        _refuse(file.name, "hold a table", "an empty file", "Export the table again")
-    if suffix in _WORKBOOK_SUFFIXES or raw.startswith(_WORKBOOKS):
-        _refuse(file.name, "be CSV or Parquet", "a workbook", "Save it as CSV or Parquet")
-    if suffix not in (".csv", ".parquet", ".pq"):
-        got = f"the ending {shown(suffix)}" if suffix else "no ending"
-        _refuse(file.name, "end in .csv or .parquet", got, "Save it as CSV or Parquet")
-    parquet = raw.startswith(_PARQUET) and raw.endswith(_PARQUET)
-    if suffix == ".csv":
-        if parquet:
-            _refuse(file.name, "be CSV as its name says", "Parquet", "Name it .parquet")
+        refuse(str(file), "be a readable file", got, "Check the path")
+    if recognised(file, raw[:_ENDS], raw[-_ENDS:]) == "csv":
         return _csv(file.name, raw)
-    if not parquet:
-        remedy = "Write it again; a text table is named .csv"
-        _refuse(file.name, "be Parquet as its name says", "another or a cut file", remedy)
     return _parquet(file.name, raw)
 
 
@@ -131,7 +118,46 @@ def shown(value: object) -> str:
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 
 
-def _refuse(what: str, rule: str, got: str, remedy: str, rows: Sequence[int] = ()) -> NoReturn:
+def recognised(file: Path, head: bytes, tail: bytes) -> str:
+    """Say whether a file is CSV or Parquet, by its name and its ends.
+
+    Parameters
+    ----------
+    file : Path
+        Its name counts.
+    head, tail : bytes
+        Its first and last four bytes or more.
+
+    Returns
+    -------
+    {"csv", "parquet"}
+        What to read it as.
+
+    Raises
+    ------
+    CohortError
+        If it is empty, a workbook, of another ending or not what its name says.
+    """
+    suffix = file.suffix.lower()
+    if not head:
+        refuse(file.name, "hold a table", "an empty file", "Export the table again")
+    if suffix in _WORKBOOK_SUFFIXES or head.startswith(_WORKBOOKS):
+        refuse(file.name, "be CSV or Parquet", "a workbook", "Save it as CSV or Parquet")
+    if suffix not in (".csv", ".parquet", ".pq"):
+        got = f"the ending {shown(suffix)}" if suffix else "no ending"
+        refuse(file.name, "end in .csv or .parquet", got, "Save it as CSV or Parquet")
+    parquet = head.startswith(_PARQUET) and tail.endswith(_PARQUET)
+    if suffix == ".csv":
+        if parquet:
+            refuse(file.name, "be CSV as its name says", "Parquet", "Name it .parquet")
+        return "csv"
+    if not parquet:
+        remedy = "Write it again; a text table is named .csv"
+        refuse(file.name, "be Parquet as its name says", "another or a cut file", remedy)
+    return "parquet"
+
+
+def refuse(what: str, rule: str, got: str, remedy: str, rows: Sequence[int] = ()) -> NoReturn:
     raise CohortError(Problem(what, rule, got, remedy, tuple(rows)))
 
 
@@ -144,10 +170,10 @@ def _csv(name: str, raw: bytes) -> Table:
     if ragged:
         got = f"{len(body[ragged[0] - 1])}"
         remedy = "Write decimals with a point and quote cells that hold a comma"
-        _refuse(name, f"have {width} cells in every row, as its header has", got, remedy, ragged)
+        refuse(name, f"have {width} cells in every row, as its header has", got, remedy, ragged)
     columns = dict(zip(header, zip(*body, strict=True), strict=True))
     return Table(
-        {column: _objects(cells) for column, cells in columns.items() if column},
+        {column: objects(cells) for column, cells in columns.items() if column},
         len(body),
         hashlib.sha256(raw).hexdigest(),
         nameless=header.count(""),
@@ -156,13 +182,13 @@ def _csv(name: str, raw: bytes) -> Table:
 
 def _decoded(name: str, raw: bytes) -> str:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in raw:
-        _refuse(name, "be text in UTF-8", "NUL bytes or UTF-16", "Save it as CSV UTF-8")
+        refuse(name, "be text in UTF-8", "NUL bytes or UTF-16", "Save it as CSV UTF-8")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n")
         rows = (line,) if line else ()
-        _refuse(name, "be text in UTF-8", "another encoding", "Save it as CSV UTF-8", rows)
+        refuse(name, "be text in UTF-8", "another encoding", "Save it as CSV UTF-8", rows)
 
 
 def _records(name: str, text: str) -> tuple[list[str], list[list[str]]]:
@@ -173,30 +199,30 @@ def _records(name: str, text: str) -> tuple[list[str], list[list[str]]]:
     except csv.Error as error:
         remedy = "Close every quotation mark and write it twice inside a cell"
         rows = (len(records),) if records else ()
-        _refuse(name, "be comma-separated text", f"'{error}'", remedy, rows)
+        refuse(name, "be comma-separated text", f"'{error}'", remedy, rows)
     while records and not records[-1]:  # blank lines at the end
         records.pop()
     header = [cell.strip() for cell in records[0]] if records else []
     if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
         remedy = "Save it with commas between cells and points in numbers"
-        _refuse(name, "separate its cells by commas", "semicolons or tabs", remedy)
-    _check_header(name, header)
+        refuse(name, "separate its cells by commas", "semicolons or tabs", remedy)
+    check_header(name, header)
     if len(records) == 1:
-        _refuse(name, "hold at least one man", "a header and no row", "Export the rows as well")
+        refuse(name, "hold at least one man", "a header and no row", "Export the rows as well")
     return header, records[1:]
 
 
-def _check_header(name: str, header: Sequence[str]) -> None:
+def check_header(name: str, header: Sequence[str]) -> None:
     if not any(header):
-        _refuse(name, "name its columns in the first row", "an empty row", "Add a header")
+        refuse(name, "name its columns in the first row", "an empty row", "Add a header")
     numbers = sum(_is_number(cell) for cell in header)
     if numbers:  # a table without a header shows a man in its place, so none of it is told
         got = f"{numbers} number{'s' if numbers > 1 else ''} there"
-        _refuse(name, "name its columns in the first row", got, "Add a header")
+        refuse(name, "name its columns in the first row", got, "Add a header")
     twice = [shown(cell) for cell, times in Counter(header).items() if cell and times > 1]
     if twice:
         rule = "name each column once"
-        _refuse(name, rule, f"{', '.join(twice)} more than once", "Rename or drop the others")
+        refuse(name, rule, f"{', '.join(twice)} more than once", "Rename or drop the others")
 
 
 def _is_number(cell: str) -> bool:
@@ -207,7 +233,7 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _objects(cells: Sequence[object]) -> NDArray[np.object_]:
+def objects(cells: Sequence[object]) -> NDArray[np.object_]:
     column = np.empty(len(cells), dtype=object)
     column[:] = cells
     return column
@@ -220,19 +246,19 @@ def _parquet(name: str, raw: bytes) -> Table:
     try:
         found = pq.ParquetFile(pa.BufferReader(raw)).read()
     except (pa.ArrowException, OSError):
-        _refuse(name, "be a sound Parquet file", "a damaged one", "Write it again")
+        refuse(name, "be a sound Parquet file", "a damaged one", "Write it again")
     labels = [one for one in found.column_names if one.startswith("__index_level_")]
     found = found.drop_columns(labels)  # the row labels that pandas writes along
     names = [column.strip() for column in found.column_names]
-    _check_header(name, names)
+    check_header(name, names)
     if found.num_rows == 0:
-        _refuse(name, "hold at least one man", "columns and no row", "Export the rows as well")
+        refuse(name, "hold at least one man", "columns and no row", "Export the rows as well")
     cells: dict[str, NDArray[Any]] = {}
     refused: dict[str, str] = {}
     for column, values in zip(names, found.columns, strict=True):
         if not column:
             continue
-        read = _arrow_cells(values, as_text=column in _TEXT_COLUMNS)
+        read = arrow_cells(values, as_text=column in TEXT_COLUMNS)
         if read is None:
             refused[column] = str(values.type)
         else:
@@ -241,7 +267,7 @@ def _parquet(name: str, raw: bytes) -> Table:
     return Table(cells, found.num_rows, digest, refused, names.count(""))
 
 
-def _arrow_cells(values: Any, *, as_text: bool) -> NDArray[Any] | None:
+def arrow_cells(values: Any, *, as_text: bool) -> NDArray[Any] | None:
     """Return the cells of a Parquet column, None where its type is not ours to read."""
     import pyarrow as pa
 
@@ -254,9 +280,9 @@ def _arrow_cells(values: Any, *, as_text: bool) -> NDArray[Any] | None:
         for is_text in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
     )
     if text or (number and as_text):
-        return _objects(values.cast(pa.string()).to_pylist())
+        return objects(values.cast(pa.string()).to_pylist())
     if number:
         return values.cast(pa.float64(), safe=False).to_numpy()
     if pa.types.is_boolean(kind) or pa.types.is_null(kind):
-        return _objects(values.to_pylist())
+        return objects(values.to_pylist())
     return None
