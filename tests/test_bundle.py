@@ -22,11 +22,11 @@ from respredict.bundle import (
     digest_of,
     load_bundle,
     set_champion,
-    write_atomically,
     write_bundle,
 )
 from respredict.cohort import read_cohort
 from respredict.errors import BundleError, RegistryError
+from respredict.files import write_atomically
 from respredict.lifecycle.training import outcomes
 from respredict.model.candidates import build_pipeline, matrix_columns
 from tests.conftest import COHORT, ROOT

@@ -67,11 +67,11 @@ def test_a_mans_numbers_do_not_depend_on_who_is_scored_with_him(scorer, trained)
     men = read_cohort(COHORT).men
     columns = list(matrix_columns("hormones"))
     X = np.resize(men[columns].to_numpy(dtype=float), (2000, len(columns)))
-    whole = scorer._explainer.explain(X)
+    whole = scorer.calculator.numbers(X).explained
     served = trained["trained"].bundle.pipeline.predict_proba(_frame(X, columns))[:, 1]
     for size in (1, 7):
         for start in range(0, 140, size):
-            part = scorer._explainer.explain(X[start : start + size])
+            part = scorer.calculator.numbers(X[start : start + size]).explained
             rows = slice(start, start + size)
             np.testing.assert_array_equal(part.probability, whole.probability[rows])
             np.testing.assert_array_equal(part.contributions, whole.contributions[rows])

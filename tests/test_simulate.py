@@ -24,7 +24,6 @@ from respredict.simulate import (
     MARGINALS,
     Recipe,
     draw,
-    main,
     simulate,
     write_cohort,
 )
@@ -258,8 +257,8 @@ def test_an_impossible_size_is_refused(given, message):
 
 
 def test_the_shipped_cohort_is_reproduced_to_the_byte(tmp_path):
-    """The module's command writes the shipped file and its sidecar again."""
-    main([str(tmp_path / "synthetic.csv")])
+    """The defaults write the shipped file and its sidecar again."""
+    write_cohort(tmp_path / "synthetic.csv")
     for name in ("synthetic.csv", "cohort.toml"):
         assert (tmp_path / name).read_bytes() == (SHIPPED.parent / name).read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cohort.toml", "synthetic.csv"]

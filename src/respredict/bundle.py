@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -27,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from respredict.errors import BundleError, RegistryError
+from respredict.files import write_atomically
 
 if TYPE_CHECKING:
     from respredict.uncertainty.refits import Refits
@@ -39,7 +39,6 @@ __all__ = [
     "digest_of",
     "load_bundle",
     "set_champion",
-    "write_atomically",
     "write_bundle",
 ]
 
@@ -308,31 +307,6 @@ def set_champion(home: Path, told: Mapping[str, Any]) -> None:
         ``name``, ``version`` and ``digest``.
     """
     write_atomically(home / "champion.json", json.dumps(told, indent=1) + "\n")
-
-
-def write_atomically(file: Path, content: str | bytes) -> None:
-    """Replace a file in one step, synced to disk before it takes its name.
-
-    Parameters
-    ----------
-    file : Path
-        To write or replace.
-    content : str or bytes
-        All of it.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(name, 0o644)  # noqa: PTH101 - the name is mkstemp's
-        os.replace(name, file)  # noqa: PTH105
-    except BaseException:
-        os.unlink(name)  # noqa: PTH108
-        raise
 
 
 def _reproducible(archive: bytes) -> bytes:

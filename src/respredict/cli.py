@@ -97,7 +97,7 @@ def _add_score(add: Callable[..., argparse.ArgumentParser]) -> None:
     score.add_argument(
         "--out",
         help="write a table's scores here: .csv (default, beside the table), .parquet, or .jsonl"
-        " for each man's whole answer, some fifty times slower",
+        " for each man's whole answer, 50 to 100 times slower",
     )
     score.add_argument("--explain", action="store_true", help="add each input's log-odds")
     score.add_argument("--jobs", type=int, default=1, help="processes for a table (default: 1)")

@@ -34,6 +34,7 @@ STALE_DAYS = 180
 #: LH and FSH need months to come back after testosterone; set by this project.
 RECENT_TESTOSTERONE_DAYS = 90
 BODY = ("age", "bmi")
+_CHECK_UNIT = "Check the unit on the laboratory's report and send it again."
 
 _SIDES: dict[int, Comparator] = {-1: "<", 0: "", 1: ">"}
 
@@ -171,23 +172,10 @@ def unlike(
         return []
     suspect = int(result.unit_analyte[row])
     if suspect >= 0:
-        name = inputs[suspect]
-        quantity, of = request.received[name], analyte(name)
-        stated = of.find_unit(quantity.unit)
-        other = next(u for u in of.units if stated is not None and u.factor != stated.factor)
-        reread = f"{other.code} ({of.canonical(quantity.value, other, quantity.comparator)})"
-        if result.in_doubt[row]:
-            text = (
-                f"{label(name)} of {quantity} is likelier, given his other values, to be "
-                f"{quantity.value:g} {reread}."
-            )
-            remedy = "Check the unit on the laboratory's report and send it again."
-            return [_reason("unit_in_doubt", text, remedy)]
-        text = (
-            f"{label(name)} of {quantity} is unusual beside his other values, and would be "
-            f"usual in {reread}: check the unit."
-        )
-        return [{"code": "outside_support", "input": name, "text": text}]
+        doubted = bool(result.in_doubt[row]) and inputs[suspect] not in request.confirmed
+        if not (doubted or result.outside[row]):
+            return []
+        return [_other_unit(request, inputs[suspect], doubted=doubted)]
     name = inputs[min(int(result.least_expected[row]), len(inputs) - 1)]
     if result.reported_otherwise[row]:
         text = (
@@ -307,6 +295,25 @@ def ratio(request: Request, under: str) -> Quantity | None:
     return None if over is None or below is None else over.divided_by(below)
 
 
+def _other_unit(request: Request, name: str, *, doubted: bool) -> dict[str, str]:
+    """Name the unit in which a value would be likelier, or usual, beside his others."""
+    quantity, of = request.received[name], analyte(name)
+    stated = of.find_unit(quantity.unit)
+    other = next(u for u in of.units if stated is not None and u.factor != stated.factor)
+    reread = f"{other.code} ({of.canonical(quantity.value, other, quantity.comparator)})"
+    if doubted:
+        text = (
+            f"{label(name)} of {quantity} is likelier, given his other values, to be "
+            f"{quantity.value:g} {reread}."
+        )
+        return _reason("unit_in_doubt", text, _CHECK_UNIT)
+    text = (
+        f"{label(name)} of {quantity} is unusual beside his other values, and would be "
+        f"usual in {reread}: check the unit."
+    )
+    return {"code": "outside_support", "input": name, "text": text}
+
+
 def _named(name: str) -> str:
     return name if name in BODY else analyte(name).label
 
@@ -329,15 +336,15 @@ def _doubts(request: Request) -> list[dict[str, str]]:
         of = analyte(name)
         unit = of.find_unit(quantity.unit)
         assert unit is not None
-        other = None if quantity.comparator else likelier_unit(of, quantity.value, unit)
+        sure = quantity.comparator or name in request.confirmed
+        other = None if sure else likelier_unit(of, quantity.value, unit)
         if other is not None:
             reread = of.canonical(quantity.value, other)
             text = (
                 f"{label(name)} of {quantity} reads likelier as "
                 f"{quantity.value:g} {other.code} ({reread})."
             )
-            remedy = "Check the unit on the laboratory's report and send it again."
-            found.append(_reason("unit_in_doubt", text, remedy))
+            found.append(_reason("unit_in_doubt", text, _CHECK_UNIT))
     return found
 
 

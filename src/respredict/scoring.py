@@ -10,61 +10,22 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from respredict import guidance, judging
 from respredict.bundle import Bundle, champion, load_bundle
-from respredict.explain import Explained, Explainer
-from respredict.model.affine import affine
-from respredict.model.candidates import PREDICTORS
+from respredict.explain import Explained
+from respredict.numbers import LEVEL, Calculator, Numbers
 from respredict.outcome import Scheme, scheme
-from respredict.schema.analytes import ANALYTES, analyte
+from respredict.schema.analytes import ANALYTES
 from respredict.schema.quantities import Quantity
 from respredict.schema.request import Request, read_request
 from respredict.statement import statement
-from respredict.uncertainty.redraw import Redraw, blood_noise
-from respredict.uncertainty.support import SupportResult
 
-__all__ = ["Numbers", "Scorer", "definition", "load_scorer"]
+__all__ = ["Scorer", "definition", "load_scorer"]
 
-LEVEL = 0.9
-
-_BODY_COLUMNS = {"age": "age_years", "bmi": "bmi_kg_m2"}
 _UNITS = {"age": "a", "bmi": "kg/m2", **{a.name: a.unit for a in ANALYTES}}
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """Every number of some men, as arrays.
-
-    Parameters
-    ----------
-    explained : Explained
-        Probability and contributions.
-    low, high : ndarray of shape (n_patients,) or None
-        Interval of the mean prediction, the model fitted to other men of the same
-        kind; None for a model without refits.
-    redraw_low, redraw_high : ndarray of shape (n_patients,) or None
-        Interval of the probability from blood drawn again.
-    support : SupportResult or None
-        Who is like the men fitted.
-    worsening : tuple of three ndarrays of shape (n_patients,) or None
-        Probability of moving down and its interval, where there is a model of it.
-    """
-
-    explained: Explained
-    low: NDArray[np.float64] | None = None
-    high: NDArray[np.float64] | None = None
-    redraw_low: NDArray[np.float64] | None = None
-    redraw_high: NDArray[np.float64] | None = None
-    support: SupportResult | None = None
-    worsening: tuple[NDArray[np.float64], ...] | None = None
 
 
 class Scorer:
@@ -76,24 +37,24 @@ class Scorer:
         The model.
     version : int or None, default=None
         Its number in the registry.
+
+    Attributes
+    ----------
+    calculator : Calculator
+        Computes the numbers, for those who want them without words.
+    scheme : Scheme
+        The outcome's categories.
+    inputs : tuple of str
+        What the model uses.
     """
 
     def __init__(self, bundle: Bundle, version: int | None = None) -> None:
         self.bundle = bundle
-        self.inputs = PREDICTORS[bundle.meta["predictors"]]
         self.scheme = scheme(bundle.meta["scheme"])
-        self._explainer = Explainer(bundle.pipeline, self.inputs)
-        self._readers = [_reader(column) for column in bundle.meta["columns"]]
+        self.calculator = Calculator(bundle)
+        self.inputs = self.calculator.inputs
         self._definition = definition(self.scheme)
         self._version = version
-        self._imputer = bundle.pipeline[0]
-        straight = affine(bundle.pipeline)
-        worsening = bundle.extras.worsening
-        self._worsening = worsening and Explainer(worsening, self.inputs)
-        noise = blood_noise(self.inputs, len(self._imputer.mean_))
-        self._redraw = straight and Redraw(
-            self._imputer.mean_, self._imputer.covariance_, noise, *straight
-        )
 
     def score(
         self, request: Request | Mapping[str, Any], *, today: datetime.date | None = None
@@ -145,69 +106,10 @@ class Scorer:
         if not checked:
             return []
         day = today or datetime.datetime.now(tz=datetime.UTC).date()
-        numbers = self.numbers(self.matrix(checked), stated=self._stated(checked))
+        numbers = self.calculator.numbers(
+            self.calculator.matrix(checked), stated=self.calculator.stated_units(checked)
+        )
         return [self._answer(r, numbers, i, day) for i, r in enumerate(checked)]
-
-    def numbers(
-        self, X: NDArray[np.float64], *, stated: NDArray[np.int64] | None = None
-    ) -> Numbers:
-        """Return every number of some men.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_patients, n_columns)
-            In the pipeline's columns.
-        stated : ndarray of int of shape (n_patients, n_values), default=None
-            Which of an analyte's units each value came in; the canonical one if None.
-
-        Returns
-        -------
-        Numbers
-            The same bits for a man whoever is with him.
-        """
-        explained = self._explainer.explain(X)
-        known = self._explainer.split(X)
-        refits, support = self.bundle.extras.refits, self.bundle.extras.support
-        low = high = again_low = again_high = None
-        if refits is not None:
-            low, high = refits.interval(*known, level=LEVEL)
-        if self._redraw is not None:
-            again_low, again_high = self._redraw.interval(*known, level=LEVEL)
-        checked = None if support is None else support.check(known[0], known[1], known[2], stated)
-        return Numbers(explained, low, high, again_low, again_high, checked, self._worsened(X))
-
-    def _worsened(self, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...] | None:
-        """Return the probability of moving down and its interval, where it is modelled."""
-        extras = self.bundle.extras
-        if self._worsening is None or extras.worsening_refits is None:
-            return None
-        probability = self._worsening.probability(X)
-        known = self._worsening.split(X)
-        return (probability, *extras.worsening_refits.interval(*known, level=LEVEL))
-
-    def _stated(self, requests: Sequence[Request]) -> NDArray[np.int64]:
-        """Return which of its units each value came in, counted from 0."""
-        stated = np.zeros((len(requests), len(self._imputer.mean_)), dtype=np.int64)
-        for j, name in enumerate(self.inputs):
-            for i, request in enumerate(requests):
-                if name in request.received:
-                    stated[i, j] = _unit_number(name, request.received[name].unit)
-        return stated
-
-    def matrix(self, requests: Sequence[Request]) -> NDArray[np.float64]:
-        """Return the model matrix of some requests, in the pipeline's columns.
-
-        Parameters
-        ----------
-        requests : sequence of Request
-            One a man.
-
-        Returns
-        -------
-        ndarray of shape (n_patients, n_columns)
-            NaN where a man lacks a value.
-        """
-        return np.array([[read(r) for read in self._readers] for r in requests], dtype=np.float64)
 
     def model_card(self) -> dict[str, Any]:
         """Return what the model is and what it was made of."""
@@ -309,7 +211,7 @@ class Scorer:
         for name in _UNITS:
             has = judging.has(request, name)
             entry: dict[str, Any] = {"state": "measured" if has else "unknown"}
-            if has and name in _BODY_COLUMNS:
+            if has and name in judging.BODY:
                 entry["received"] = {"value": getattr(request, name), "unit": _UNITS[name]}
             elif has:
                 entry["received"] = request.received[name].as_dict()
@@ -389,23 +291,15 @@ def definition(of: Scheme) -> str:
     )
 
 
-@cache
-def _unit_number(name: str, written: str) -> int:
-    of = analyte(name)
-    unit = of.find_unit(written)
-    assert unit is not None
-    return of.units.index(unit)
-
-
 def _shown(request: Request, name: str) -> str:
-    if name in _BODY_COLUMNS:
+    if name in judging.BODY:
         return str(Quantity(getattr(request, name), _UNITS[name]))
     return str(request.received[name])
 
 
 def _used(request: Request, name: str, completed: float) -> float:
     """Return what the model took for an input: the measured value, or the one completed."""
-    if name in _BODY_COLUMNS:
+    if name in judging.BODY:
         measured = getattr(request, name)
     else:
         quantity = request.quantities.get(name)
@@ -413,29 +307,3 @@ def _used(request: Request, name: str, completed: float) -> float:
     if measured is not None:
         return float(measured)
     return float(completed) if name == "age" else math.exp(float(completed))
-
-
-def _reader(column: str) -> Any:
-    """Return what reads one column of the model matrix from a request."""
-    for field, canonical in _BODY_COLUMNS.items():
-        if column == canonical:
-            return lambda request: _or_nan(getattr(request, field))
-    for a in ANALYTES:
-        if column == a.column:
-            return lambda request: _value(request.quantities.get(a.name))
-        if column == a.censor_column:
-            return lambda request: _censor(request.quantities.get(a.name))
-    msg = f"a model's column must be one of the record's, got {column!r}. Register it again."
-    raise ValueError(msg)
-
-
-def _or_nan(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
-def _value(quantity: Quantity | None) -> float:
-    return math.nan if quantity is None else quantity.value
-
-
-def _censor(quantity: Quantity | None) -> float:
-    return 0.0 if quantity is None else float(quantity.censor)

@@ -12,14 +12,12 @@ that ships. To change the recipe, change its fields, its version and the proofs 
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import math
 import os
-import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -31,6 +29,7 @@ from scipy.special import expit, logit, ndtr, ndtri
 
 from respredict.chance import parent
 from respredict.errors import CohortError, Problem
+from respredict.files import write_atomically
 from respredict.outcome import movement, scheme
 from respredict.schema.analytes import analyte
 
@@ -523,6 +522,7 @@ def write_cohort(
 
     Examples
     --------
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_cohort(Path(folder) / "men.csv", 5, seed=1).name
     'cohort.toml'
@@ -544,8 +544,8 @@ def write_cohort(
         f"recipe = {json.dumps(recipe.version)}",
         f"units_confirmed = {json.dumps(DOUBTED)}",
     ]
-    _replace(target, table)
-    _replace(sidecar, "".join(f"{line}\n" for line in told).encode())
+    write_atomically(target, table)
+    write_atomically(sidecar, "".join(f"{line}\n" for line in told).encode())
     return sidecar
 
 
@@ -574,28 +574,3 @@ def _cell(value: object) -> str:
         return value
     assert isinstance(value, (int, float))
     return "" if math.isnan(value) else format(value, ".10g")
-
-
-def _replace(target: Path, content: bytes) -> None:
-    """Put the whole content in place at once."""
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part:
-        part.write(content)
-    try:
-        Path(part.name).chmod(0o644)
-        Path(part.name).replace(target)
-    finally:
-        Path(part.name).unlink(missing_ok=True)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Write a synthetic cohort from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m respredict.simulate", description=main.__doc__)
-    parser.add_argument("path", type=Path, help="CSV to write; cohort.toml goes beside it")
-    parser.add_argument("--men", type=int, default=SHIPPED_MEN)
-    parser.add_argument("--seed", type=int, default=SHIPPED_SEED)
-    given = parser.parse_args(arguments)
-    write_cohort(given.path, given.men, seed=given.seed)
-
-
-if __name__ == "__main__":
-    main()

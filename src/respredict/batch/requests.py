@@ -46,12 +46,15 @@ def requests_of(men: Men) -> list[Request]:
             else given
             for name, given in quantities.items()
         }
-        requests.append(_request(row, quantities, received))
+        requests.append(_request(row, quantities, received, men.confirmed))
     return requests
 
 
 def _request(
-    row: dict[str, Any], quantities: dict[str, Quantity], received: dict[str, Quantity]
+    row: dict[str, Any],
+    quantities: dict[str, Quantity],
+    received: dict[str, Quantity],
+    confirmed: frozenset[str],
 ) -> Request:
     used = row["prior_testosterone"]
     return Request(
@@ -59,6 +62,7 @@ def _request(
         bmi=_known(row[BMI.name]),
         quantities=quantities,
         received=received,
+        confirmed=confirmed,
         treatment=Treatment(
             testosterone=None if math.isnan(used) else "past" if used else "never",
             anastrozole_mg_week=_known(row["anastrozole_mg_week"]),

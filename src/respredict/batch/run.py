@@ -112,8 +112,6 @@ def score_table(
     stream = stream_table(file)
     names = _names(stream, say)
     plan = _Plan(names, _confirmed(file, say), target.suffix, explain)
-    if plan.confirmed and plan.form == ".jsonl":
-        say("note: whole answers still say where a confirmed unit reads likelier in another.")
     terminal = sys.stderr.isatty()
     progress = Progress(say, _TERMINAL_SECONDS if terminal else _LOG_SECONDS)
     chunks = stream.chunks(_AT_ONCE[target.suffix], wanted(names))

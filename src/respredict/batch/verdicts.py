@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from respredict.chance import chance_only
 from respredict.evidence import Rule, fact
 from respredict.judging import NEEDED
+from respredict.numbers import Numbers
 from respredict.outcome import Scheme, total_motile_count
 from respredict.schema.analytes import analyte
 from respredict.schema.record import AGE, BMI, SEMEN
-from respredict.scoring import Numbers, Scorer
+from respredict.scoring import Scorer
 from respredict.tables.rows import Men
 from respredict.uncertainty.support import SupportResult
 
@@ -83,7 +84,7 @@ class Judge:
         """
         inputs, of = self.scorer.inputs, self.scorer.scheme
         X = np.column_stack([men.columns[name] for name in self._columns]).astype(np.float64)
-        numbers = self.scorer.numbers(X, stated=self._stated(men))
+        numbers = self.scorer.calculator.numbers(X, stated=self._stated(men))
         doubted, unlike = _unlike(men, inputs, numbers.support)
         reasons = _reasons(men, inputs, of, doubted)
         cautions = _cautions(men, inputs) + unlike

@@ -98,6 +98,8 @@ class Request:
         What he takes or took.
     reference : str or None
         The caller's own pseudonym.
+    confirmed : frozenset of str
+        Analytes whose unit is confirmed; only a table's sidecar says so.
     """
 
     age: float | None = None
@@ -108,6 +110,7 @@ class Request:
     semen_sampled_on: datetime.date | None = None
     treatment: Treatment = field(default_factory=Treatment)
     reference: str | None = None
+    confirmed: frozenset[str] = frozenset()
 
 
 def read_request(body: object) -> Request:

@@ -10,7 +10,7 @@ from scipy.special import ndtr
 
 from respredict.model.truncated import orthant_moments, truncated_mean, truncated_variance
 
-__all__ = ["Once", "Plan", "Sum", "served"]
+__all__ = ["served"]
 
 Floats = NDArray[np.float64]
 

@@ -138,5 +138,3 @@ def development_size(*, auc: float, parameters: int, prevalence: float) -> Sampl
     }
     n = max(criteria.values())
     return SampleSize(n, math.ceil(n * prevalence), criteria)
-
-

@@ -1,0 +1,189 @@
+"""Every number of a man, in one place: probability, explanation, intervals, support.
+
+Arrays in, arrays out; what they mean in words is said elsewhere. A man's numbers do not
+depend on who is scored with him, to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from respredict.bundle import Bundle
+from respredict.explain import Explained, Explainer
+from respredict.model.affine import affine
+from respredict.model.candidates import PREDICTORS
+from respredict.schema.analytes import ANALYTES, analyte
+from respredict.schema.quantities import Quantity
+from respredict.schema.request import Request
+from respredict.uncertainty.redraw import Redraw, blood_noise
+from respredict.uncertainty.support import SupportResult
+
+__all__ = ["LEVEL", "Calculator", "Numbers"]
+
+#: Of every interval in an answer.
+LEVEL = 0.9
+
+_BODY_COLUMNS = {"age": "age_years", "bmi": "bmi_kg_m2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Every number of some men, as arrays.
+
+    Parameters
+    ----------
+    explained : Explained
+        Probability and contributions.
+    low, high : ndarray of shape (n_patients,) or None
+        Interval of the mean prediction, the model fitted to other men of the same
+        kind; None for a model without refits.
+    redraw_low, redraw_high : ndarray of shape (n_patients,) or None
+        Interval of the probability from blood drawn again.
+    support : SupportResult or None
+        Who is like the men fitted.
+    worsening : tuple of three ndarrays of shape (n_patients,) or None
+        Probability of moving down and its interval, where there is a model of it.
+    """
+
+    explained: Explained
+    low: NDArray[np.float64] | None = None
+    high: NDArray[np.float64] | None = None
+    redraw_low: NDArray[np.float64] | None = None
+    redraw_high: NDArray[np.float64] | None = None
+    support: SupportResult | None = None
+    worsening: tuple[NDArray[np.float64], ...] | None = None
+
+
+class Calculator:
+    """Computes every number that one model gives.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.inputs = PREDICTORS[bundle.meta["predictors"]]
+        self._extras = bundle.extras
+        self._explainer = Explainer(bundle.pipeline, self.inputs)
+        self._readers = [_reader(column) for column in bundle.meta["columns"]]
+        worsening = bundle.extras.worsening
+        self._worsening = worsening and Explainer(worsening, self.inputs)
+        imputer, straight = bundle.pipeline[0], affine(bundle.pipeline)
+        self._values = len(imputer.mean_)
+        noise = blood_noise(self.inputs, self._values)
+        self._redraw = straight and Redraw(imputer.mean_, imputer.covariance_, noise, *straight)
+
+    def matrix(self, requests: Sequence[Request]) -> NDArray[np.float64]:
+        """Return the model matrix of some requests, in the pipeline's columns.
+
+        Parameters
+        ----------
+        requests : sequence of Request
+            One a man.
+
+        Returns
+        -------
+        ndarray of shape (n_patients, n_columns)
+            NaN where a man lacks a value.
+        """
+        return np.array([[read(r) for read in self._readers] for r in requests], dtype=np.float64)
+
+    def numbers(
+        self, X: NDArray[np.float64], *, stated: NDArray[np.int64] | None = None
+    ) -> Numbers:
+        """Return every number of some men.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_patients, n_columns)
+            In the pipeline's columns.
+        stated : ndarray of int of shape (n_patients, n_values), default=None
+            Which of an analyte's units each value came in; the canonical one if None.
+
+        Returns
+        -------
+        Numbers
+            The same bits for a man whoever is with him.
+        """
+        explained = self._explainer.explain(X)
+        known = self._explainer.split(X)
+        refits, support = self._extras.refits, self._extras.support
+        low = high = again_low = again_high = None
+        if refits is not None:
+            low, high = refits.interval(*known, level=LEVEL)
+        if self._redraw is not None:
+            again_low, again_high = self._redraw.interval(*known, level=LEVEL)
+        checked = None if support is None else support.check(known[0], known[1], known[2], stated)
+        return Numbers(explained, low, high, again_low, again_high, checked, self._worsened(X))
+
+    def stated_units(self, requests: Sequence[Request]) -> NDArray[np.int64]:
+        """Return which of its units each value came in, counted from 0.
+
+        Parameters
+        ----------
+        requests : sequence of Request
+            One a man.
+
+        Returns
+        -------
+        ndarray of int of shape (n_patients, n_values)
+            Positions in ``Analyte.units``; 0 where he lacks the value.
+        """
+        stated = np.zeros((len(requests), self._values), dtype=np.int64)
+        for j, name in enumerate(self.inputs):
+            for i, request in enumerate(requests):
+                if name in request.received:
+                    stated[i, j] = _unit_number(name, request.received[name].unit)
+        return stated
+
+    def _worsened(self, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...] | None:
+        """Return the probability of moving down and its interval, where it is modelled."""
+        extras = self._extras
+        if self._worsening is None or extras.worsening_refits is None:
+            return None
+        probability = self._worsening.probability(X)
+        known = self._worsening.split(X)
+        return (probability, *extras.worsening_refits.interval(*known, level=LEVEL))
+
+
+@cache
+def _unit_number(name: str, written: str) -> int:
+    of = analyte(name)
+    unit = of.find_unit(written)
+    assert unit is not None
+    return of.units.index(unit)
+
+
+def _reader(column: str) -> Any:
+    """Return what reads one column of the model matrix from a request."""
+    for field, canonical in _BODY_COLUMNS.items():
+        if column == canonical:
+            return lambda request: _or_nan(getattr(request, field))
+    for a in ANALYTES:
+        if column == a.column:
+            return lambda request: _value(request.quantities.get(a.name))
+        if column == a.censor_column:
+            return lambda request: _censor(request.quantities.get(a.name))
+    msg = f"a model's column must be one of the record's, got {column!r}. Register it again."
+    raise ValueError(msg)
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _value(quantity: Quantity | None) -> float:
+    return math.nan if quantity is None else quantity.value
+
+
+def _censor(quantity: Quantity | None) -> float:
+    return 0.0 if quantity is None else float(quantity.censor)
