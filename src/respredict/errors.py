@@ -9,7 +9,11 @@
     │   └── ConfigError                a settings file
     ├── BundleError (ValueError)       a model artefact is not what its digest or its meta says
     ├── RegistryError (LookupError)    no such model, version or champion
-    └── ExplanationError (ArithmeticError)   contributions miss the number that would be served
+    ├── ExplanationError (ArithmeticError)   contributions miss the number that would be served
+    ├── LedgerError (OSError)          the ledger cannot be written or read now; carries a reason
+    ├── LedgerDamageError (ValueError) the ledger holds what its own hashes or signatures deny
+    ├── LedgerConflictError (ValueError)     a repeated key or a restore that contradicts the record
+    └── NoRecordError (LookupError)    no such record
 
 Every message reads ``<what> must <rule>, got <value>. <Remedy>.``
 """
@@ -25,6 +29,10 @@ __all__ = [
     "ConfigError",
     "ExplanationError",
     "InputError",
+    "LedgerConflictError",
+    "LedgerDamageError",
+    "LedgerError",
+    "NoRecordError",
     "Problem",
     "RegistryError",
     "RequestError",
@@ -150,6 +158,38 @@ class RegistryError(RespredictError, LookupError):
 
 class ExplanationError(RespredictError, ArithmeticError):
     """Contributions that do not sum to the number about to be served."""
+
+
+class LedgerError(RespredictError, OSError):
+    """The ledger cannot be written or read now, so no answer may leave.
+
+    Parameters
+    ----------
+    message : str
+        What must hold, what was found, and the remedy.
+    reason : str
+        One word or two for programs: ``full``, ``read-only``, ``locked``, ``missing``,
+        ``overloaded``, ``closed``, ``damaged`` or ``failed``.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[LedgerError], tuple[str, str]]:
+        return type(self), (str(self), self.reason)
+
+
+class LedgerDamageError(RespredictError, ValueError):
+    """A ledger, backup or key that is not what its own hashes or signatures say."""
+
+
+class LedgerConflictError(RespredictError, ValueError):
+    """A repeated key with another request, or a restore that would drop records."""
+
+
+class NoRecordError(RespredictError, LookupError):
+    """No record with this sequence, identifier or pseudonym."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
