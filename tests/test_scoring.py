@@ -113,6 +113,7 @@ def test_an_answer_is_the_same_on_its_own_and_among_others(scorer):
     [
         ({"sampled_on": "2026-01-01"}, "stale_labs"),
         ({"semen_sampled_on": "2026-01-01"}, "stale_semen"),
+        ({"sampled_on": "2027-01-01"}, "date_in_future"),
         ({"fsh": None}, "value_imputed"),
         ({"lh": hormone(60, "IU/L"), "fsh": hormone(1.0, "IU/L")}, "outside_support"),
         (

@@ -354,9 +354,13 @@ def _stale(request: Request, today: datetime.date) -> list[dict[str, str]]:
         ("stale_labs", request.sampled_on, "blood"),
         ("stale_semen", request.semen_sampled_on, "semen"),
     ):
-        if day is not None and (today - day).days > STALE_DAYS:
-            text = f"The {what} sample is {(today - day).days} days old, more than {STALE_DAYS}."
+        age = 0 if day is None else (today - day).days
+        if age > STALE_DAYS:
+            text = f"The {what} sample is {age} days old, more than {STALE_DAYS}."
             found.append({"code": code, "text": text})
+        if age < -1:  # somewhere it is tomorrow already
+            text = f"The {what} sample is dated {-age} days from today: check the date."
+            found.append({"code": "date_in_future", "text": text})
     stopped, drawn = request.treatment.stopped_on, request.sampled_on or today
     if stopped is not None and (drawn - stopped).days < RECENT_TESTOSTERONE_DAYS:
         text = (

@@ -24,10 +24,12 @@ _UNITS = (
 _CAUTIONS = {
     "azoospermia_not_in_model": "azoospermia, which the model does not see",
     "cotreatment": "other hormonal drugs taken with it, which the model does not see",
+    "date_in_future": "a sample dated in the future",
     "outside_support": "he is unlike the men the model learnt from",
     "over_suppression": "estradiol below the published range on anastrozole",
     "over_suppression_possible": "estradiol possibly below the published range on anastrozole",
     "primary_testicular_failure": "LH and FSH both high, which reads as primary testicular failure",
+    "recent_testosterone": "testosterone stopped only lately",
     "stale_labs": "an old blood sample",
     "stale_semen": "an old semen sample",
 }
