@@ -17,12 +17,10 @@ from respredict.chance import chance_only
 from respredict.cohort import read_cohort
 from respredict.errors import CohortError
 from respredict.outcome import categories, movement, scheme, total_motile_count
+from respredict.recipe import CORRELATIONS, MARGINALS, Recipe
 from respredict.schema.analytes import ANALYTES
 from respredict.schema.quantities import parse_measurement
 from respredict.simulate import (
-    CORRELATIONS,
-    MARGINALS,
-    Recipe,
     draw,
     simulate,
     write_cohort,

@@ -9,7 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from respredict.chance import chance_only
 from respredict.outcome import scheme
-from respredict.simulate import CORRELATIONS, MARGINALS, draw
+from respredict.recipe import CORRELATIONS, MARGINALS
+from respredict.simulate import draw
 
 pytestmark = pytest.mark.prove
 

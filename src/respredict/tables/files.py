@@ -158,6 +158,7 @@ def recognised(file: Path, head: bytes, tail: bytes) -> str:
 
 
 def refuse(what: str, rule: str, got: str, remedy: str, rows: Sequence[int] = ()) -> NoReturn:
+    """Raise the one error of a file that is no table."""
     raise CohortError(Problem(what, rule, got, remedy, tuple(rows)))
 
 
@@ -213,6 +214,7 @@ def _records(name: str, text: str) -> tuple[list[str], list[list[str]]]:
 
 
 def check_header(name: str, header: Sequence[str]) -> None:
+    """Refuse a header that names no columns, or one twice."""
     if not any(header):
         refuse(name, "name its columns in the first row", "an empty row", "Add a header")
     numbers = sum(_is_number(cell) for cell in header)
@@ -234,6 +236,7 @@ def _is_number(cell: str) -> bool:
 
 
 def objects(cells: Sequence[object]) -> NDArray[np.object_]:
+    """Return cells as an array of objects."""
     column = np.empty(len(cells), dtype=object)
     column[:] = cells
     return column

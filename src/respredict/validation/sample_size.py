@@ -68,7 +68,7 @@ def cox_snell_r2(auc: float, prevalence: float) -> float:
     Examples
     --------
     >>> round(cox_snell_r2(0.75, 0.46), 3)
-    0.167
+    0.184
     """
     if not 0.5 < auc < 1:
         msg = f"auc must lie in (0.5, 1), got {auc!r}. Give what similar models reached."

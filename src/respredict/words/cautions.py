@@ -146,6 +146,7 @@ def azoospermia_caution() -> Row:
 
 
 def azoospermic(request: Request) -> bool:
+    """Say whether his baseline count is exactly 0."""
     count = request.quantities.get("sperm_concentration")
     return count is not None and not count.comparator and count.value == 0
 
@@ -210,4 +211,5 @@ def reading(request: Request, name: str) -> str:
 
 
 def listed(words: Sequence[str]) -> str:
+    """Return words as a sentence lists them."""
     return " and ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else words[0]
