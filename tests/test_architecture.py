@@ -80,3 +80,15 @@ def test_every_public_docstring_is_numpydoc(name):
 
     found = [(code, told) for code, told in validate(name)["errors"] if code in CHECKS]
     assert not found
+
+
+def test_the_public_names_are_loaded_when_asked_for():
+    """Every name of the package is that of its module, and an unknown one is an error."""
+    for name in respredict.__all__:
+        home = importlib.import_module(f"respredict.{respredict._HOMES[name]}")
+        assert getattr(respredict, name) is getattr(home, name)
+    assert set(respredict.__all__) == set(respredict._HOMES)
+    assert respredict.__version__
+    assert "train" in dir(respredict)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = respredict.nothing
