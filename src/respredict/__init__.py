@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__all__ = [  # noqa: F822 - loaded by __getattr__
+__all__ = [
     "Cohort",
     "Scorer",
     "Settings",
