@@ -1,0 +1,162 @@
+"""One commit after the other, in the thread that owns the connection."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from respredict.errors import LedgerConflictError, LedgerDamageError, LedgerError
+from respredict.ledger.chain import Appending, Sealed, head, now
+from respredict.ledger.checkpoints import add_checkpoint, has_news, is_due, publish
+from respredict.ledger.entry import Idempotency, Receipt
+from respredict.ledger.erasure import finish_erasures
+from respredict.ledger.store import check_writable, connect, exclusive, unavailable
+
+__all__ = ["Committer"]
+
+_LOG = logging.getLogger("respredict.ledger")
+_MOST_PAGES = 4_294_967_294
+
+
+class Committer:
+    """A connection that appends groups; opened when needed, anew after every failure.
+
+    Parameters
+    ----------
+    home : Path
+        ``RESPREDICT_HOME``.
+    max_bytes : int or None
+        Size at which the ledger counts as full.
+
+    Attributes
+    ----------
+    commits : int
+        Commits made, each synced.
+    problem : str or None
+        What keeps checkpoints from being signed or carried elsewhere.
+    """
+
+    def __init__(self, home: Path, max_bytes: int | None) -> None:
+        self.home = home
+        self.max_bytes = max_bytes
+        self.commits = 0
+        self.problem: str | None = None
+        self._signed = False
+        self._told = ""
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._limit: int | None = None
+
+    def commit(
+        self, group: Sequence[tuple[Sequence[Sealed], Idempotency | None]]
+    ) -> list[tuple[Receipt, ...] | LedgerConflictError]:
+        """Append a group in one synced transaction, and a checkpoint if one is due.
+
+        Parameters
+        ----------
+        group : sequence of (sequence of Sealed, Idempotency or None)
+            What waits.
+
+        Returns
+        -------
+        list of tuple of Receipt or LedgerConflictError
+            One for each, in order; durable.
+
+        Raises
+        ------
+        LedgerError
+            If the lock is not had, or the file cannot be written.
+        sqlite3.Error
+            As SQLite says it; nothing was recorded.
+        """
+        try:
+            with exclusive(self.home):
+                connection = self._connected()
+                connection.execute("BEGIN IMMEDIATE")
+                appending = Appending(connection)
+                results = [appending.add_all(sealed, key) for sealed, key in group]
+                if is_due(connection, appending.sequence, now()):
+                    self._sign(appending)
+                appending.flush()
+                connection.execute("COMMIT")
+        except BaseException:
+            self.disconnect()
+            raise
+        self.commits += 1
+        return [
+            result
+            if isinstance(result, LedgerConflictError)
+            else tuple(replace(receipt, commit=self.commits) for receipt in result)
+            for result in results
+        ]
+
+    def publish(self) -> None:
+        """Carry a checkpoint that the last commit signed to its files."""
+        if self._signed:
+            self.tend(closing=False)
+
+    def tend(self, *, closing: bool) -> None:
+        """Sign what is due, carry it elsewhere, finish erasures that readers held up.
+
+        Parameters
+        ----------
+        closing : bool
+            Whether to sign whatever is new.
+        """
+        try:
+            with exclusive(self.home):
+                connection = self._connected()
+                last = head(connection)[0]
+                if has_news(connection) if closing else is_due(connection, last, now()):
+                    connection.execute("BEGIN IMMEDIATE")
+                    appending = Appending(connection)
+                    self._sign(appending)
+                    appending.flush()
+                    connection.execute("COMMIT")
+                if self._signed:
+                    self.problem = publish(self.home, connection)
+                    self._signed = False
+                finish_erasures(self.home, connection)
+        except Exception as error:
+            # Nobody waits for it, and the next look tries again.
+            self.disconnect()
+            told = str(unavailable(error))
+            if told != self._told:  # once, not at every look
+                _LOG.warning("no checkpoint: %s", told)
+            self._told = told
+        else:
+            self._told = ""
+
+    def _sign(self, appending: Appending) -> None:
+        """Add a checkpoint; a key that cannot be read is a problem, not a refusal."""
+        try:
+            add_checkpoint(self.home, appending)
+            self._signed = True
+        except (LedgerDamageError, LedgerError) as error:
+            self.problem = str(error)
+            _LOG.warning("no checkpoint: %s", error)
+
+    def _connected(self) -> sqlite3.Connection:
+        """Return the connection; a file that was replaced is opened anew."""
+        file = check_writable(self.home)
+        if self._connection is None or file != self._file:
+            self.disconnect()
+            self._connection = connect(self.home)
+            self._file, self._limit = file, None
+        if self.max_bytes != self._limit:
+            size = self._connection.execute("PRAGMA page_size").fetchone()[0]
+            pages = _MOST_PAGES if self.max_bytes is None else self.max_bytes // size
+            self._connection.execute(f"PRAGMA max_page_count={int(pages)}")
+            self._limit = self.max_bytes
+        return self._connection
+
+    def disconnect(self) -> None:
+        """Close the connection, which rolls back what was not committed."""
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None

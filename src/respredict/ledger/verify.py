@@ -1,0 +1,160 @@
+"""Verifying: every record in order, the first bad one, and what nobody can know."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from respredict.errors import LedgerError
+from respredict.ledger.keys import read_public_key
+from respredict.ledger.segments import walk_in_parts
+from respredict.ledger.store import read_only
+from respredict.ledger.trust import Damage, Trust, check_outside
+from respredict.ledger.walk import Walk
+
+__all__ = ["Verdict", "verify"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What verifying found.
+
+    Parameters
+    ----------
+    ok : bool
+        Whether everything holds that can be checked.
+    records : int
+        How many were read and found good.
+    first_bad : int or None
+        Sequence of the first bad record.
+    kind : str or None
+        What happened to it.
+    detail : str
+        In a sentence.
+    signed_to : int
+        Last record that a believed checkpoint in the chain vouches for.
+    checkpoints : int
+        How many were read.
+    erased : int
+        Records whose payload was erased, as the chain says.
+    head : str
+        Hash of the last good record.
+    cannot_know : tuple of str
+        What this reading cannot exclude.
+    """
+
+    ok: bool
+    records: int
+    first_bad: int | None
+    kind: str | None
+    detail: str
+    signed_to: int
+    checkpoints: int
+    erased: int
+    head: str
+    cannot_know: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the verdict as the JSON object that ``--json`` prints."""
+        return {**asdict(self), "cannot_know": list(self.cannot_know)}
+
+
+def verify(home: Path, *, against: Path | None = None, public_key: Path | None = None) -> Verdict:
+    """Read the whole ledger and judge it.
+
+    Parameters
+    ----------
+    home : Path
+        ``RESPREDICT_HOME``, or the file of a backup.
+    against : Path or None, default=None
+        ``checkpoints.jsonl`` from a place that this machine cannot change.
+    public_key : Path or None, default=None
+        ``checkpoint.pub`` from such a place.
+
+    Returns
+    -------
+    Verdict
+        The first bad record and the kind of damage, or that all holds.
+
+    Raises
+    ------
+    LedgerError
+        If there is no ledger, or a file cannot be read now.
+    LedgerDamageError
+        If ``public_key`` holds none.
+    """
+    given = None if public_key is None else read_public_key(public_key)
+    walk = Walk(Trust(given))
+    try:
+        connection = read_only(home)
+    except LedgerError as error:
+        if error.reason != "damaged":
+            raise
+        return _verdict(walk, Damage(None, "unreadable", str(error)), None, 0)
+    vouched = 0
+    try:
+        connection.execute("BEGIN")  # one state, whatever is appended meanwhile
+        parted = walk_in_parts(home, connection, given)
+        damage = None if parted else walk.run(connection)
+        walk = parted or walk
+        damage = damage or walk.trust.judge_keys()
+        beside = home / "checkpoints.jsonl"
+        if damage is None and beside.is_file():
+            damage, _ = check_outside(connection, beside, walk.trust, own=True)
+        if damage is None and against is not None:
+            damage, vouched = check_outside(connection, against, walk.trust, own=False)
+    except sqlite3.DatabaseError as error:
+        damage = Damage(walk.good + 1, "unreadable", f"SQLite says: {error}")
+    finally:
+        connection.close()
+    return _verdict(walk, damage, against, vouched)
+
+
+def _verdict(walk: Walk, damage: Damage | None, against: Path | None, vouched: int) -> Verdict:
+    return Verdict(
+        ok=damage is None,
+        records=walk.good,
+        first_bad=damage and damage.sequence,
+        kind=damage and damage.kind,
+        detail=damage.detail if damage else "every record holds",
+        signed_to=walk.trust.signed_to,
+        checkpoints=walk.trust.checkpoints,
+        erased=len(walk.erased),
+        head=walk.head.hex(),
+        cannot_know=tuple(_unknown(walk, against, vouched)),
+    )
+
+
+def _unknown(walk: Walk, against: Path | None, vouched: int) -> list[str]:
+    told, trust = [], walk.trust
+    if against is None:
+        told.append(
+            "Without a checkpoint kept outside (--against FILE): whether records were cut from "
+            "the tail, or the whole chain was rewritten with this machine's own key."
+        )
+    elif vouched < walk.good:
+        told.append(
+            f"Whether records behind {vouched}, the last one that the outside checkpoints vouch "
+            "for, were cut or rewritten."
+        )
+    if trust.given is None:
+        told.append(
+            "Without a public key kept outside (--public-key FILE): whether the key that signed "
+            "the checkpoints is the clinic's."
+        )
+    if walk.good > trust.signed_to + 1:
+        told.append(
+            f"Whether the records from {trust.signed_to + 1} to {walk.good}, behind the last "
+            "signature, were rewritten by somebody who can write the file."
+        )
+    told += [f"Who named the key at {s}: the former did not sign it." for s in trust.unsigned]
+    told += [
+        f"What followed record {s - 1} before the restore at {s} by {said.get('actor')}: "
+        f"{said.get('reason')}."
+        for s, said in trust.restores
+    ]
+    if walk.erased:
+        told.append(f"What the {len(walk.erased)} erased records said.")
+    return told
