@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from respredict.cli_audit import add_audit, user
 from respredict.config import Settings, home, read_settings
 from respredict.errors import InputError, Problem, RequestError, RespredictError
 
@@ -82,8 +83,11 @@ def _parser() -> argparse.ArgumentParser:
 
     promote = add("promote", _promote, "make a registered version the champion")
     promote.add_argument("version", nargs="?", default="challenger", help="number or alias")
+    promote.add_argument("--reason", default="", help="why; it stays in the ledger")
+    promote.add_argument("--actor", default=user(), help="who (default: you, as the system says)")
 
     _add_score(add)
+    add_audit(commands)
 
     serve = add("serve", _serve, "serve the champion")
     serve.add_argument("--host", default="127.0.0.1")
@@ -142,7 +146,10 @@ def _train(given: argparse.Namespace) -> int:
     trained = train(settings, home=home(), say=_say)
     for notice in trained.notices:
         _say(f"note: {notice}")
-    champion = promote(str(trained.version.number), home=home()) if given.promote else None
+    champion = None
+    if given.promote:
+        why = {"actor": user(), "reason": "train --promote"}
+        champion = promote(str(trained.version.number), home=home(), **why)
     told = {
         "version": trained.version.number,
         "run_id": trained.version.run_id,
@@ -158,7 +165,7 @@ def _train(given: argparse.Namespace) -> int:
 def _promote(given: argparse.Namespace) -> int:
     from respredict.lifecycle.training import promote
 
-    version = promote(given.version, home=home())
+    version = promote(given.version, home=home(), actor=given.actor, reason=given.reason)
     told = {"version": version.number, "digest": version.digest, "run_id": version.run_id}
     return _print(given, told, f"Version {version.number} is the champion ({version.digest[:19]}).")
 
@@ -169,17 +176,7 @@ def _score(given: argparse.Namespace) -> int:
 
     file = Path(given.file)
     if file.suffix.lower() != ".json":
-        from respredict.batch import score_table
-
-        told = score_table(
-            file,
-            load_scorer(home()),
-            out=given.out,
-            explain=given.explain,
-            jobs=given.jobs,
-            say=_say,
-        )
-        return _print(given, told, _scored(told))
+        return _score_table(given, file)
     for option, given_here, remedy in (
         ("--out", given.out is not None, "Redirect the output instead"),
         ("--explain", given.explain, "Leave it out: --json explains every answer"),
@@ -189,6 +186,20 @@ def _score(given: argparse.Namespace) -> int:
             raise InputError(Problem(option, "be given for a table", "a request", remedy))
     answer = load_scorer(home()).score(_request(file))
     return _print(given, answer, summary(answer))
+
+
+def _score_table(given: argparse.Namespace, file: Path) -> int:
+    from respredict.audit.batches import record_batch
+    from respredict.batch import score_table
+    from respredict.scoring import load_scorer
+
+    scorer = load_scorer(home())
+    told = score_table(
+        file, scorer, out=given.out, explain=given.explain, jobs=given.jobs, say=_say
+    )
+    kept = record_batch(home(), file, told, model=scorer.bundle.digest, actor=user())
+    told["ledger"] = {"sequence": kept.sequence, "hash": kept.hash}
+    return _print(given, told, _scored(told))
 
 
 def _request(file: Path) -> Any:
@@ -206,9 +217,11 @@ def _request(file: Path) -> Any:
 
 def _serve(given: argparse.Namespace) -> int:
     from respredict.bundle import champion
+    from respredict.ledger.creation import create_ledger
 
     champion(home())  # refuses early, with the remedy
     root = _checkout()
+    create_ledger(home())  # once: two workers that make it would race
     environment = {
         **os.environ,
         "RESPREDICT_HOME": str(home()),

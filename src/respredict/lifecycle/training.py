@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from respredict import registry
+from respredict.audit.promotions import record_promotion
 from respredict.bundle import Bundle, Extras, load_bundle, set_champion, write_bundle
 from respredict.cohort import Cohort, read_cohort
 from respredict.config import Settings
@@ -121,15 +122,23 @@ def train(settings: Settings, *, home: Path, say: Say = lambda _: None) -> Train
     return Trained(version, bundle, metrics, cohort.notices)
 
 
-def promote(which: str, *, home: Path) -> registry.Version:
-    """Make a registered version the champion: first its bundle, then alias, then file.
+def promote(
+    which: str, *, home: Path, actor: str = "respredict promote", reason: str = ""
+) -> registry.Version:
+    """Make a registered version the champion: first the record, then alias, then file.
+
+    Done again, it mends what a crash between the three left behind.
 
     Parameters
     ----------
     which : str
         A version's number or an alias.
     home : Path
-        ``RESPREDICT_HOME``.
+        ``RESPREDICT_HOME``; its ledger is made if there is none.
+    actor : str, default="respredict promote"
+        Who promotes.
+    reason : str, default=""
+        Why.
 
     Returns
     -------
@@ -142,15 +151,17 @@ def promote(which: str, *, home: Path) -> registry.Version:
         If there is no such version.
     BundleError
         If its bundle is not what the registry says.
+    LedgerError
+        If the promotion cannot be recorded; nothing is promoted then.
     """
     version = registry.find_version(which)
     if not (home / "bundles" / version.digest.removeprefix("sha256:")).is_dir():
         _fetch(version, home)
     bundle = load_bundle(home, version.digest)
+    told = {"name": bundle.meta["name"], "version": version.number, "digest": version.digest}
+    record_promotion(home, **told, run_id=version.run_id, actor=actor, reason=reason)
     registry.set_alias(registry.CHAMPION, version)
-    set_champion(
-        home, {"name": bundle.meta["name"], "version": version.number, "digest": version.digest}
-    )
+    set_champion(home, told)
     return version
 
 

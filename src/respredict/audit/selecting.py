@@ -1,0 +1,159 @@
+"""Which records an auditor means, and the record that he read them."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from respredict.errors import InputError, Problem
+from respredict.ledger.chain import seal
+from respredict.ledger.creation import writing
+from respredict.ledger.entry import Entry
+from respredict.ledger.filtering import Filter
+from respredict.ledger.reading import Reader
+from respredict.ledger.record import Record
+
+__all__ = ["WHICH", "drawn", "note_reads", "one", "selected"]
+
+#: How records are named.
+WHICH = "sequence, id, range as 10-20, or all"
+_PAGE = 500
+_ABOUT_MEN = ("decision", "outcome", "amendment")
+
+
+def one(which: str) -> int | uuid.UUID:
+    """Return the sequence or id that a word is.
+
+    Parameters
+    ----------
+    which : str
+        Digits, or a UUID.
+
+    Returns
+    -------
+    int or uuid.UUID
+        As the ledger's reader takes it.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+
+    Examples
+    --------
+    >>> one("1841")
+    1841
+    """
+    try:
+        return int(which) if re.fullmatch(r"[0-9]{1,18}", which) else uuid.UUID(which)
+    except ValueError as error:
+        problem = Problem("WHICH", f"be a {WHICH}", repr(which), "List the records first")
+        raise InputError(problem) from error
+
+
+def selected(
+    reader: Reader, which: str, *, kind: str | None = None, payloads: bool = False
+) -> Iterator[Sequence[Record]]:
+    """Yield the records that a word names, a page at a time.
+
+    Parameters
+    ----------
+    reader : Reader
+        Of the ledger.
+    which : str
+        A sequence, an id, a range with both ends, or ``all``.
+    kind : str or None, default=None
+        Only these; who names one record must name such a one.
+    payloads : bool, default=False
+        Whether to read what they say.
+
+    Yields
+    ------
+    sequence of Record
+        In the order of the chain.
+
+    Raises
+    ------
+    InputError
+        If the word names nothing that could be a record, or one of another kind.
+    NoRecordError
+        If there is no such record.
+    """
+    span = re.fullmatch(r"([0-9]{1,18})-([0-9]{1,18})", which)
+    if span is None and which != "all":
+        record = reader.get(one(which))
+        if kind is not None and record.kind != kind:
+            problem = Problem("WHICH", f"be a {kind}", f"a record of kind {record.kind}", "Name it")
+            raise InputError(problem)
+        yield (record,)
+        return
+    first, last = (int(span[1]), int(span[2])) if span else (None, None)
+    after: int | None = 0
+    while after is not None:
+        asked = Filter(kind=kind, first=first, last=last)
+        page = reader.find(asked, after=after, limit=_PAGE, payloads=payloads)
+        yield page.records
+        after = page.after
+
+
+def drawn(
+    reader: Reader, which: str, size: int, *, seed: int, kind: str | None = None
+) -> Iterator[Sequence[Record]]:
+    """Yield a random sample of the records that a word names, with payloads.
+
+    Parameters
+    ----------
+    reader : Reader
+        Of the ledger.
+    which : str
+        As for :func:`selected`.
+    size : int
+        How many; all, if there are no more.
+    seed : int
+        The same seed draws the same records of the same ledger.
+    kind : str or None, default=None
+        Only these.
+
+    Yields
+    ------
+    sequence of Record
+        In the order of the chain.
+    """
+    every = [r.sequence for page in selected(reader, which, kind=kind) for r in page]
+    chance = random.Random(seed)  # noqa: S311 - to be drawn again
+    kept = sorted(chance.sample(every, min(size, len(every))))
+    for i in range(0, len(kept), _PAGE):
+        yield [reader.get(sequence) for sequence in kept[i : i + _PAGE]]
+
+
+def note_reads(home: Path, records: Sequence[Record], *, actor: str, how: str) -> None:
+    """Record who reads what men's records say, before he does; an erasure takes it along.
+
+    Parameters
+    ----------
+    home : Path
+        ``RESPREDICT_HOME``.
+    records : sequence of Record
+        Those that are erased or about no man are left out.
+    actor : str
+        Who reads.
+    how : str
+        By which command or page.
+
+    Raises
+    ------
+    LedgerError
+        If it cannot be recorded; nothing may be shown then.
+    """
+    read = [r for r in records if r.kind in _ABOUT_MEN and not r.erased]
+    if not read:
+        return
+    answer = json.dumps({"read": how}).encode()
+    with writing(home) as appending:
+        for record in read:
+            entry = Entry(kind="read", actor=actor, about=record.sequence, answer=answer)
+            appending.add(seal(entry))

@@ -1,0 +1,556 @@
+"""Auditing: the same number again, who was champion when, and the ``audit`` command."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import json
+import shutil
+import time
+import uuid
+
+import pytest
+
+from respredict import registry
+from respredict.audit.batches import root_of
+from respredict.audit.environment import environment
+from respredict.audit.promotions import (
+    disagreements,
+    live_on,
+    promotions,
+    record_promotion,
+    reigns,
+)
+from respredict.audit.replaying import Replayer, replay
+from respredict.audit.selecting import drawn, selected
+from respredict.bundle import champion, set_champion
+from respredict.cli import main
+from respredict.errors import BundleError, InputError, LedgerDamageError, LedgerError, RegistryError
+from respredict.ledger.creation import checkpoint_now, create_ledger
+from respredict.ledger.entry import Entry
+from respredict.ledger.filtering import Filter
+from respredict.ledger.merkle import is_proven, merkle_proof, merkle_root
+from respredict.ledger.reading import Reader
+from respredict.ledger.record import new_id
+from respredict.ledger.verify import verify
+from respredict.ledger.writer import open_ledger
+from respredict.lifecycle.training import promote
+from tests.conftest import PUBLISHED_MAN
+
+
+def men(n: int) -> list[dict]:
+    """Return requests of men who differ, some without LH, some censored."""
+    return [
+        {
+            **PUBLISHED_MAN,
+            "age": 25 + i % 30,
+            "lh": {"value": round(2 + i % 97 / 10, 1), "unit": "IU/L"},
+            "reference": f"man-{i}",
+        }
+        for i in range(n)
+    ]
+
+
+def entry(request: dict, answer: dict, model: str) -> Entry:
+    """Return a decision as the service records it."""
+    name = new_id()
+    return Entry(
+        kind="decision",
+        actor="key-1",
+        model=model,
+        request=json.dumps(request).encode(),
+        answer=json.dumps({"decision_id": str(name), **answer}, ensure_ascii=False).encode(),
+        id=name,
+        pseudonym=request.get("reference", ""),
+        risk=answer.get("improvement", {}).get("probability"),
+        status=answer["status"],
+    )
+
+
+@pytest.fixture
+def home(in_trained, tmp_path, monkeypatch):
+    """Return a home of its own: the model, promoted as version 1, and a new ledger."""
+    folder = tmp_path / "home"
+    shutil.copytree(in_trained["home"] / "bundles", folder / "bundles")
+    promote("1", home=folder, actor="Ada", reason="first")
+    monkeypatch.setenv("RESPREDICT_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def decided(home, scorer):
+    """Return the home with the decisions of six men, the last without LH."""
+    requests = men(6)
+    del requests[-1]["lh"]
+    record(home, scorer, requests)
+    return home
+
+
+def record(home, scorer, requests, change=lambda _: None) -> list[int]:
+    """Record answers, changed first; return their sequences."""
+    answers = json.loads(json.dumps(scorer.score_many(requests)))
+    for answer in answers:
+        change(answer)
+    digest = scorer.bundle.digest
+    with open_ledger(home) as ledger:
+        futures = [
+            ledger.append_many([entry(r, a, digest)])
+            for r, a in zip(requests, answers, strict=True)
+        ]
+        return [future.result()[0].sequence for future in futures]
+
+
+def decisions(home, which: str = "all") -> list:
+    with Reader(home) as reader:
+        pages = selected(reader, which, kind="decision", payloads=True)
+        return [record for page in pages for record in page]
+
+
+def run(capsys, *words) -> tuple[int, str]:
+    code = main([str(word) for word in words])
+    return code, capsys.readouterr().out
+
+
+def run_json(capsys, *words) -> tuple[int, dict]:
+    code, out = run(capsys, "audit", *words, "--json")
+    return code, json.loads(out)
+
+
+def test_decisions_replay_identically(decided):
+    """What was answered is answered again to the last bit, with a probability or without."""
+    told = replay(decided, decisions(decided))
+
+    assert [one.state for one in told] == ["identical"] * 6
+    assert [one.sequence for one in told] == [r.sequence for r in decisions(decided)]
+
+
+def test_a_contribution_changed_by_1e_12_is_told_apart(decided, scorer):
+    """One record with one number off in the twelfth digit: it, and nothing else, differs."""
+
+    def change(answer):
+        answer["explanation"]["contributions"][0]["log_odds"] += 1e-12
+
+    (odd,) = record(decided, scorer, [men(1)[0]], change)
+    *others, told = replay(decided, decisions(decided))
+    (difference,) = told.differences
+
+    assert {one.state for one in others} == {"identical"}
+    assert (told.sequence, told.state, told.why) == (odd, "differs", ())
+    assert difference.pointer == "/explanation/contributions/0/log_odds"
+    assert difference.recorded - difference.now == pytest.approx(1e-12, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "where"),
+    [
+        (lambda a: a["model"].update(version=7), "/model/version", "both"),
+        (lambda a: a.update(status="caution"), "/status", "both"),
+        (lambda a: a.pop("chance_only"), "/chance_only", "now"),
+        (lambda a: a.update({"a/b~c": None}), "/a~1b~0c", "recorded"),
+        (lambda a: a["improvement"]["interval"].append(1), "/improvement/interval/2", "recorded"),
+        (lambda a: a["comparators"].update(t_lh_at_least_100=0), None, "both"),
+    ],
+    ids=["version", "status", "removed", "added", "longer", "zero-for-false"],
+)
+def test_each_difference_is_told_with_its_place(home, scorer, change, pointer, where):
+    """A pointer, what was recorded, what is answered now, and which of them has it."""
+    record(home, scorer, men(1), change)
+    (told,) = replay(home, decisions(home))
+    (difference,) = told.differences
+
+    assert difference.pointer == (pointer or "/comparators/t_lh_at_least_100")
+    assert difference.where == where
+    assert told.as_dict()["differences"][0]["pointer"] == difference.pointer
+
+
+def test_a_decision_is_judged_by_its_own_day(home, scorer):
+    """A sample that was fresh on the day of the answer is not old when it is replayed."""
+    request = {**PUBLISHED_MAN, "sampled_on": "2026-01-05"}
+    for day, old in ((datetime.date(2026, 2, 1), False), (datetime.date(2026, 9, 1), True)):
+        answer = json.loads(json.dumps(scorer.score(request, today=day)))
+        moment = datetime.datetime.combine(day, datetime.time(23, 59, 59), tzinfo=datetime.UTC)
+        name = int(moment.timestamp() * 1000) << 80 | 7 << 76 | 2 << 62
+        made = entry(request, answer, scorer.bundle.digest)
+        with open_ledger(home) as ledger:
+            named = Entry(
+                kind="decision", actor="key-1", model=made.model, request=made.request,
+                answer=made.answer, id=uuid.UUID(int=name),
+            )  # fmt: skip
+            ledger.append_now(named)
+        assert ("stale_labs" in json.dumps(answer["cautions"])) is old
+
+    assert {one.state for one in replay(home, decisions(home))} == {"identical"}
+
+
+def test_what_computed_the_answer_is_told_where_it_changed(home, scorer):
+    """Other packages at the promotion of that time stand beside the difference."""
+    with Reader(home) as reader:
+        (first,) = promotions(reader)
+    former = {**first.environment, "numpy": "1.0", "code": "sha256:00"}
+    told = {k: v for k, v in first.as_dict().items() if k not in ("sequence", "time")}
+    answer = json.dumps({**told, "environment": former}).encode()
+    with open_ledger(home) as ledger:
+        ledger.append_now(Entry(kind="promotion", actor="Ada", answer=answer))
+    record(home, scorer, men(1), lambda a: a.update(status="caution"))
+    (one,) = replay(home, decisions(home))
+
+    assert first.environment == environment()
+    assert one.why == (
+        f"numpy was 1.0, now {environment()['numpy']}",
+        "the code of respredict was changed",
+    )
+
+
+def test_a_request_that_is_refused_now_is_told_with_the_reason(home, scorer):
+    """What cannot be rescored is no difference of numbers, and no crash."""
+    answer = scorer.score(men(1)[0])
+    with open_ledger(home) as ledger:
+        ledger.append_now(entry({"age": 34, "lh": 3}, answer, scorer.bundle.digest))
+    (told,) = replay(home, decisions(home))
+
+    assert told.state == "refused"
+    assert "lh must be an object" in told.why[0]
+
+
+def test_a_decision_that_is_no_json_is_damage(home, scorer):
+    """A record that nobody can read as a decision says so."""
+    with open_ledger(home) as ledger:
+        ledger.append_now(Entry(kind="decision", actor="key-1", request=b"{}", answer=b"no"))
+    with pytest.raises(LedgerDamageError, match="a decision must be JSON"):
+        replay(home, decisions(home))
+
+
+def test_a_changed_bundle_is_refused(decided, capsys):
+    """A model whose bytes are not those named is not used to vouch for anything."""
+    digest = champion(decided)["digest"].removeprefix("sha256:")
+    meta = decided / "bundles" / digest / "meta.json"
+    meta.write_text(meta.read_text().replace("demonstration", "Demonstration"))
+
+    with pytest.raises(BundleError, match="a file was changed"):
+        replay(decided, decisions(decided))
+    assert run(capsys, "audit", "replay")[0] == 2
+
+
+def test_a_model_is_loaded_once_for_all_pages(decided):
+    """A Replayer keeps what it loaded."""
+    replayer = Replayer(decided)
+    first, second = (replayer.replay(decisions(decided)) for _ in range(2))
+
+    assert first == second
+    assert len(replayer._scorers) == 1
+
+
+def test_records_are_named_by_sequence_id_range_or_all(decided):
+    """One, a range, all, or a sample that the same seed draws again."""
+    every = decisions(decided)
+    first, second = every[:2]
+    with Reader(decided) as reader:
+        samples = [
+            [r.sequence for page in drawn(reader, "all", 3, seed=seed) for r in page]
+            for seed in (1, 1, 2, 3)
+        ]
+
+    assert len(every) == 6
+    assert decisions(decided, str(first.sequence)) == [first]
+    assert decisions(decided, str(second.id)) == [second]
+    assert decisions(decided, f"{first.sequence}-{second.sequence}") == [first, second]
+    assert samples[0] == samples[1]
+    assert len(set(map(tuple, samples))) > 1
+    with pytest.raises(InputError, match="WHICH must be a decision, got a record of kind key"):
+        decisions(decided, "1")
+    with pytest.raises(InputError, match="WHICH must be a sequence, id"):
+        decisions(decided, "yesterday")
+
+
+def test_promotion_is_recorded_before_it_is_done(home):
+    """Who, why, what and what before; if nothing can be recorded, nothing is promoted."""
+    import mlflow
+
+    version = promote("1", home=home, actor="Bo", reason="again")
+    with Reader(home) as reader:
+        first, second = promotions(reader)
+        records = reader.find(Filter(kind="promotion")).records
+    (home / "champion.json").unlink()
+    mlflow.MlflowClient().delete_registered_model_alias("respredict", "champion")
+    (home / "ledger.db").chmod(0o444)
+    with pytest.raises(LedgerError, match="read-only"):
+        promote("1", home=home)
+    (home / "ledger.db").chmod(0o644)
+    with pytest.raises(RegistryError):
+        registry.find_version("champion")
+    nothing = (home / "champion.json").exists()
+    promote("1", home=home)
+
+    assert (first.actor, first.reason, first.previous) == ("Ada", "first", None)
+    assert (second.actor, second.reason, second.previous) == ("Bo", "again", first.digest)
+    assert (second.version, second.run_id) == (1, version.run_id)
+    assert [r.model for r in records] == [version.digest] * 2
+    assert not nothing
+    assert disagreements(home, (1, version.digest)) == []
+
+
+def test_a_home_older_than_its_ledger_names_its_former_champion(tmp_path):
+    """The first promotion on record says which model it took the place of."""
+    assert disagreements_of_new(tmp_path) == []
+    set_champion(tmp_path, {"name": "respredict", "version": 1, "digest": "sha256:11"})
+    (without,) = disagreements(tmp_path)
+    record_promotion(
+        tmp_path, name="respredict", version=2, digest="sha256:22", run_id="r", actor="Ada"
+    )
+    with Reader(tmp_path) as reader:
+        (told,) = promotions(reader)
+
+    assert without.startswith("champion.json names a model, but no promotion is recorded")
+    assert told.previous == "sha256:11"
+
+
+def disagreements_of_new(home) -> list[str]:
+    create_ledger(home)
+    return disagreements(home)
+
+
+def test_a_champion_that_the_ledger_does_not_name_is_told_and_mended(home, capsys):
+    """``audit verify`` says no for either pointer, and ``promote`` repairs it."""
+    right = champion(home)
+    set_champion(home, {**right, "version": 9})
+    (sentence,) = disagreements(home)
+    code, told = run_json(capsys, "verify")
+    (both,) = [disagreements(home, alias=(0, ""))]
+    main(["promote", "1", "--reason", "repair", "--actor", "Ada"])
+    capsys.readouterr()
+    mended = run_json(capsys, "verify")
+
+    assert "champion.json must name version 1" in sentence
+    assert "Run: respredict promote 1." in sentence
+    assert (code, told["ok"], told["champion"]) == (1, False, [sentence])
+    assert both[1].startswith("the alias champion must name version 1")
+    assert both[1].endswith("got none. Run: respredict promote 1.")
+    assert (mended[0], mended[1]["champion"]) == (0, [])
+    assert champion(home) == right
+
+
+def test_live_on_tells_the_champions_of_a_day(home, capsys):
+    """Today's with its reason; before the first promotion nobody, and the answer is no."""
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    (reign,) = live_on(home, today)
+    code, out = run(capsys, "audit", "live-on", today)
+
+    assert (reign.promotion.version, reign.until) == (1, None)
+    assert code == 0
+    assert "to now, promoted by Ada (record 2): first." in out
+    assert run_json(capsys, "live-on", "2026-03-01") == (1, {"day": "2026-03-01", "champions": []})
+    assert run(capsys, "audit", "live-on", "2999-01-01")[0] == 2
+    assert run(capsys, "audit", "live-on", "March")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("day", "versions"), [(1, []), (2, [1]), (4, [1]), (5, [1, 2]), (6, [2]), (31, [2])]
+)
+def test_a_reign_ends_with_the_next_promotion(home, day, versions):
+    """Before the first none, on a day of change both, afterwards the last."""
+    with Reader(home) as reader:
+        (first,) = promotions(reader)
+    every = [
+        dataclasses.replace(
+            first, version=i + 1, time=datetime.datetime(2026, 3, d, 12, tzinfo=datetime.UTC)
+        )
+        for i, d in enumerate((2, 5))
+    ]
+    found = reigns(every, datetime.date(2026, 3, day))
+
+    assert [r.promotion.version for r in found] == versions
+    assert reigns([], datetime.date(2026, 3, day)) == []
+    assert all(r.as_dict()["until"] == "2026-03-05T12:00:00+00:00" for r in found[:-1])
+
+
+def test_verify_says_yes_no_and_what_it_cannot_know(decided, capsys, tmp_path):
+    """Exit code 0 for a good chain, 1 for a bad one, 2 where there is none."""
+    checkpoint_now(decided)
+    kept = shutil.copy(decided / "checkpoints.jsonl", tmp_path / "kept.jsonl")
+    key = shutil.copy(decided / "checkpoint.pub", tmp_path / "kept.pub")
+    good = run_json(capsys, "verify", "--against", kept, "--public-key", key)
+    text = run(capsys, "audit", "verify")
+    (decided / "checkpoints.jsonl").write_text("{}\n")
+    bad = run_json(capsys, "verify")
+
+    assert (good[0], good[1]["ok"], good[1]["champion"]) == (0, True, [])
+    assert text[0] == 0
+    assert "records hold" in text[1]
+    assert "Not known: Without a checkpoint kept outside" in text[1]
+    assert (bad[0], bad[1]["ok"]) == (1, False)
+    shutil.rmtree(decided)
+    assert main(["audit", "verify"]) == 2
+
+
+def test_verify_where_no_store_is_says_so(decided, capsys, monkeypatch, tmp_path):
+    """An auditor without MLflow's store gets no store made for him."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    monkeypatch.chdir(tmp_path)
+    code, told = run_json(capsys, "verify")
+
+    assert code == 0
+    assert "Whether the alias champion agrees" in told["cannot_know"][-1]
+    assert [f.name for f in tmp_path.iterdir()] == ["home"]
+
+
+def test_replay_counts_and_tells_what_differs(decided, scorer, capsys):
+    """Exit code 1 as soon as one differs; a sample names its seed."""
+    good = run_json(capsys, "replay")
+    sampled = run_json(capsys, "replay", "--sample", 2)
+    record(decided, scorer, men(1), lambda a: a.update(status="caution"))
+    code, out = run(capsys, "audit", "replay")
+
+    assert (good[0], good[1]["asked"], good[1]["identical"]) == (0, 6, 6)
+    assert (sampled[0], sampled[1]["asked"]) == (0, 2)
+    assert sampled[1]["seed"] is not None
+    assert code == 1
+    assert "6 of 7 identical, 1 differ" in out
+    assert '/status: "caution" recorded, "scored" now' in out
+    assert run(capsys, "audit", "replay", "--sample", 0)[0] == 2
+    assert run(capsys, "audit", "replay", 2)[0] == 2
+
+
+def test_show_prints_a_decision_and_records_that_it_was_read(decided, capsys):
+    """In words or as JSON; who read it stands in the ledger."""
+    one, *_, without_lh = decisions(decided)
+    code, out = run(capsys, "audit", "show", one.id, "--actor", "Ada")
+    told = run_json(capsys, "show", one.sequence, "--actor", "Bo")
+    with Reader(decided) as reader:
+        reads = reader.find(Filter(kind="read")).records
+
+    assert code == 0
+    assert "%" in out
+    assert '"reference": "man-0"' in out
+    assert told[1]["answer"]["decision_id"] == str(one.id)
+    assert told[1]["request"]["reference"] == "man-0"
+    assert [(r.actor, r.about) for r in reads] == [("Ada", one.sequence), ("Bo", one.sequence)]
+    assert run(capsys, "audit", "show", without_lh.sequence)[0] == 0
+    assert "promotion" in run(capsys, "audit", "show", 2)[1]
+    assert run(capsys, "audit", "show", 10**6)[0] == 2
+
+
+def test_erase_takes_a_man_out_and_leaves_the_chain(decided, capsys):
+    """By pseudonym or by id; reads of him go along, and replaying counts him as erased."""
+    first, second = decisions(decided)[:2]
+    run(capsys, "audit", "show", first.sequence)
+    by_pseudonym = run_json(capsys, "erase", "man-0", "--reason", "asked for")
+    by_id = run_json(capsys, "erase", second.id, "--reason", "asked for")
+    replayed = run_json(capsys, "replay")
+
+    assert by_pseudonym[0] == by_id[0] == 0
+    assert by_pseudonym[1]["erased"][0] == first.sequence
+    assert len(by_pseudonym[1]["erased"]) == 2
+    assert by_id[1]["erased"] == [second.sequence]
+    assert verify(decided).ok
+    assert (replayed[0], replayed[1]["erased"], replayed[1]["identical"]) == (0, 2, 4)
+    assert run_json(capsys, "replay", first.sequence)[0] == 1
+    shown = run_json(capsys, "show", first.sequence)
+    assert (shown[0], shown[1]["erased"], shown[1]["answer"]) == (1, True, None)
+    assert run(capsys, "audit", "erase", "nobody", "--reason", "x")[0] == 2
+    with Reader(decided) as reader:
+        promotion = reader.get(2)
+    assert run(capsys, "audit", "erase", promotion.id, "--reason", "x")[0] == 2
+
+
+def test_export_writes_a_pack_and_records_the_reading(decided, capsys, tmp_path):
+    """The pack holds what was named, once, and is sealed."""
+    first, second, *_ = (r.sequence for r in decisions(decided))
+    words = ("export", first, f"{first}-{second}", "--out", tmp_path / "pack.zip")
+    code, told = run_json(capsys, *words, "--actor", "Ada")
+    with Reader(decided) as reader:
+        reads = reader.find(Filter(kind="read")).records
+
+    assert (code, told["sequences"], told["sealed"]) == (0, [first, second], True)
+    assert [(r.actor, r.about) for r in reads] == [("Ada", first), ("Ada", second)]
+    out = tmp_path / "none" / "pack.zip"
+    assert run(capsys, "audit", "export", first, "--out", out)[0] == 2
+    assert run(capsys, "audit", "export", "900-901", "--out", tmp_path / "p.zip")[0] == 2
+
+
+def test_checkpoint_backup_and_restore(decided, scorer, capsys, tmp_path):
+    """Signed once, copied, and put back only by force where records would be lost."""
+    run(capsys, "audit", "checkpoint")
+    again = run_json(capsys, "checkpoint")
+    copied = run_json(capsys, "backup", tmp_path / "copy.db")
+    record(decided, scorer, men(1))
+    refused = run(capsys, "audit", "restore", tmp_path / "copy.db")
+    words = ("restore", tmp_path / "copy.db", "--force", "--reason", "a test")
+    forced = run_json(capsys, *words)
+
+    assert again == (0, {"sequence": None})
+    assert (copied[0], copied[1]["file"]) == (0, str(tmp_path / "copy.db"))
+    assert refused[0] == 2
+    assert forced[0] == 0
+    assert len(decisions(decided)) == 6
+    assert verify(decided).ok
+    assert run(capsys, "audit", "backup", tmp_path / "copy.db")[0] == 2
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_a_file_is_one_record_with_its_digests_and_a_root(home, capsys, tmp_path, form):
+    """Each line of the scores is proven by the root in the ledger; Parquet by its digest."""
+    out = tmp_path / f"scores.{form}"
+    table = tmp_path / "clinic.csv"
+    table.write_text("patient_id,age_years,testosterone_ng_dl,lh_iu_l\nA,30,300,4\nB,31,high,5\n")
+    assert main(["score", str(table), "--out", str(out), "--json"]) == 0
+    ledger = json.loads(capsys.readouterr().out)["ledger"]
+    with Reader(home) as reader:
+        kept = reader.get(ledger["sequence"])
+    told = json.loads(kept.payload.answer)
+    lines = out.read_bytes().split(b"\n")[:-1]
+
+    assert (kept.kind, kept.model) == ("batch", champion(home)["digest"])
+    assert told["input"] == "sha256:" + hashlib.sha256(table.read_bytes()).hexdigest()
+    assert told["output"] == "sha256:" + hashlib.sha256(out.read_bytes()).hexdigest()
+    assert (told["rows"], told["rejected"]) == (2, 1)
+    if form == "parquet":
+        assert told["merkle_root"] is None
+        return
+    root = bytes.fromhex(told["merkle_root"])
+    assert told["lines"] == len(lines)
+    for i, line in enumerate(lines):
+        assert is_proven(line, i, len(lines), merkle_proof(lines, i), root)
+
+
+def test_scores_that_cannot_be_recorded_are_removed(home, capsys, tmp_path):
+    """No answer without its record."""
+    table = tmp_path / "clinic.csv"
+    table.write_text("patient_id,age_years,testosterone_ng_dl,lh_iu_l\nA,30,300,4\nB,31,high,5\n")
+    (home / "ledger.db").chmod(0o444)
+    code = main(["score", str(table)])
+    (home / "ledger.db").chmod(0o644)
+
+    assert code == 2
+    assert "read-only" in capsys.readouterr().err
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["clinic.csv", "home"]
+
+
+@pytest.mark.parametrize("rows", range(20))
+def test_a_root_of_a_stream_is_that_of_the_whole(rows):
+    """Row by row the same root comes out, for any number of rows."""
+    lines = [b"%d" % i for i in range(rows)]
+    assert root_of(lines) == (rows, merkle_root(lines))
+
+
+@pytest.mark.prove
+def test_ten_thousand_decisions_replay_in_fifteen_seconds(home, scorer, capsys):
+    """One process, from the command line, all identical."""
+    record_all(home, scorer, men(10_000))
+    start = time.perf_counter()
+    code, told = run_json(capsys, "replay")
+    seconds = time.perf_counter() - start
+    with capsys.disabled():
+        print(f"\n10,000 decisions replayed in {seconds:.1f} s, {told['identical']} identical")
+
+    assert (code, told["identical"]) == (0, 10_000)
+    assert seconds < 15
+
+
+def record_all(home, scorer, requests) -> None:
+    """Record many answers in large commits."""
+    answers = scorer.score_many(requests)
+    entries = [entry(r, a, scorer.bundle.digest) for r, a in zip(requests, answers, strict=True)]
+    with open_ledger(home) as ledger:
+        for i in range(0, len(entries), 1000):
+            ledger.append_many(entries[i : i + 1000]).result()
