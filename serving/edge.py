@@ -2,8 +2,9 @@
 
 BentoML's own validation logs what it refuses, and answers several kinds of bad body
 with 500. So this middleware does everything up to a valid request, and answers every
-failure itself as a problem body; the endpoint behind it reads the valid request from
-the scope. No value of a body is ever logged.
+failure itself as a problem body; the endpoint behind it reads from the scope the valid
+request, the exact bytes it came in, and the caller's Idempotency-Key. No value of a body
+is ever logged.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ ROUTES: dict[str, tuple[str, ...]] = {
 }
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_IDEMPOTENCY_KEY = re.compile(r"[ -~]{1,200}")
 _LOG = logging.getLogger("respredict.edge")
 
 
@@ -75,8 +77,11 @@ class Edge:
             _check_route(scope)
             if scope["path"] == "/v1/score":
                 _check_media_type(scope)
+                key = _idempotency_key(scope)
                 body = await _read_body(scope, receive)
                 scope["respredict.request"] = _domain(_parse(body))
+                scope["respredict.body"], scope["respredict.idempotency_key"] = body, key
+                scope["respredict.request_id"] = request_id
                 receive = _emptied(receive)
             await self.app(scope, receive, answer.send)
         except RefusedError as refusal:
@@ -150,6 +155,13 @@ def _check_media_type(scope: Scope) -> None:
     encoding = _header(scope, b"content-encoding")
     if given != "application/json" or encoding not in (None, "identity"):
         raise RefusedError("media-type", "Send application/json, uncompressed.")
+
+
+def _idempotency_key(scope: Scope) -> str | None:
+    given = _header(scope, b"idempotency-key")
+    if given is not None and not _IDEMPOTENCY_KEY.fullmatch(given):
+        raise RefusedError("idempotency-key", "Send 1 to 200 printable ASCII characters.")
+    return given
 
 
 async def _read_body(scope: Scope, receive: Receive) -> bytes:

@@ -61,7 +61,9 @@ def client(trained):
     """Serve the champion in this process, once: its metrics are registered once."""
     from starlette.testclient import TestClient
 
+    from respredict.ledger.creation import create_ledger
     from serving.service import ResponseService
 
+    create_ledger(trained["home"])
     with TestClient(ResponseService.to_asgi()) as client:
         yield client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -9,7 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -59,29 +63,80 @@ def wait_until(port: int, process: subprocess.Popen, seconds: float = 60) -> Non
     pytest.fail("the service did not become ready")
 
 
+def kill_tree(pid: int) -> None:
+    """Send SIGKILL to a process and all it started, parents first; circus parts their groups."""
+    tree = [pid]
+    for parent in tree:
+        with contextlib.suppress(OSError):
+            children = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+            tree += [int(child) for child in children.split()]
+    for found in tree:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(found, signal.SIGKILL)
+
+
+class ServiceProcess(subprocess.Popen):
+    """``respredict serve`` as a process of its own, ready once it is entered."""
+
+    def __init__(self, home: Path, port: int, **environment: str) -> None:
+        self.port = port
+        # A file: a pipe that nobody reads would fill with the access log and stop the service.
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the block ends
+        super().__init__(
+            [sys.executable, "-m", "respredict", "serve", "--port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, "RESPREDICT_HOME": str(home), **environment},
+            stdout=self.log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def __enter__(self) -> ServiceProcess:
+        try:
+            wait_until(self.port, self)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.poll() is None:
+            kill_tree(self.pid)
+        self.wait()
+        self.log.close()
+
+    def output(self) -> str:
+        """Return what it has printed."""
+        self.log.seek(0)
+        return self.log.read().decode()
+
+
+def send_until_it_breaks(port: int, answered: list[bytes], callers: int = 4) -> list[Thread]:
+    """Start threads that ask for scores one after the other and keep each whole answer."""
+
+    def send() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        body, headers = json.dumps(PUBLISHED_MAN), {"Content-Type": "application/json"}
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            while True:
+                connection.request("POST", "/v1/score", body, headers)
+                response = connection.getresponse()
+                content = response.read()
+                assert response.status == 200
+                answered.append(content)
+        connection.close()
+
+    threads = [Thread(target=send) for _ in range(callers)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
 @pytest.fixture
 def service(in_trained, tmp_path):
     """Start ``respredict serve`` on a free port, watched, and end it."""
     (tmp_path / "sitecustomize.py").write_text(WATCH)
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "respredict", "serve", "--port", str(port)],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(tmp_path),
-            "WATCHED": str(tmp_path / "asked"),
-            "RESPREDICT_HOME": str(in_trained["home"]),
-        },
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    try:
-        wait_until(port, process)
-        yield port, process, tmp_path / "asked"
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    watched = {"PYTHONPATH": str(tmp_path), "WATCHED": str(tmp_path / "asked")}
+    with ServiceProcess(in_trained["home"], free_port(), **watched) as process:
+        yield process.port, process, tmp_path / "asked"
 
 
 def test_the_service_scores_follows_the_champion_and_calls_nobody(service, in_trained):
@@ -90,6 +145,7 @@ def test_the_service_scores_follows_the_champion_and_calls_nobody(service, in_tr
     status, body = ask(port, "POST", "/v1/score", PUBLISHED_MAN)
     assert status == 200
     assert json.loads(body)["status"] == "scored"
+    assert json.loads(body)["ledger"]["sequence"] > 1
     assert b"respredict" in ask(port, "GET", "/metrics")[1]
 
     told = json.loads((in_trained["home"] / "champion.json").read_text())
@@ -103,6 +159,7 @@ def test_the_service_scores_follows_the_champion_and_calls_nobody(service, in_tr
         set_champion(in_trained["home"], told)
 
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=15)
-    assert "270.6" not in output
+    process.wait(timeout=15)
+    assert "path=/v1/score" in process.output()
+    assert "270.6" not in process.output()
     assert not asked.exists(), asked.read_text()
