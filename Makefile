@@ -8,6 +8,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 COHORT ?=
+PROVE ?= tests
 PORT ?= 3000
 BIN := $(VENV)/bin
 
@@ -39,7 +40,7 @@ test: $(VENV)/.installed
 	$(BIN)/python -m pytest
 
 prove: $(VENV)/.installed
-	$(BIN)/python -m pytest -m prove -s -ra
+	$(BIN)/python -m pytest -m prove -s -ra $(PROVE)
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
