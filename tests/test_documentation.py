@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from respredict.cli import _parser
+from respredict.cli.main import _parser
 from respredict.config import Settings
 from respredict.schema.record import COLUMNS, dictionary
 from tests.conftest import ROOT

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import getpass
 import importlib.util
 import json
 import os
@@ -19,10 +18,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from respredict.cli.common import user
 from respredict.config import home
 from respredict.errors import InputError, NoRecordError, Problem, RegistryError
 
-__all__ = ["add_audit", "user"]
+__all__ = ["add_audit"]
 
 _OK, _NO = 0, 1
 _SHOWN = 20  # differing decisions that are told field by field
@@ -30,20 +30,6 @@ _SHOWN = 20  # differing decisions that are told field by field
 _WHICH = "sequence, id, range as 10-20, or all"
 
 Run = Callable[[argparse.Namespace], int]
-
-
-def user() -> str:
-    """Return who runs the command, as the system says.
-
-    Returns
-    -------
-    str
-        The name, or the number of a user without one.
-    """
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return f"uid {os.getuid()}"
 
 
 def add_audit(commands: Any) -> None:

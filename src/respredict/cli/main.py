@@ -1,0 +1,75 @@
+"""The command line: thin. Each command parses, calls one thing and prints what it gave.
+
+Exit codes: 0 done, 1 the answer is no, 2 bad input. ``--json`` prints one JSON document
+on standard output; progress and notices go to standard error.
+
+To add a command, write a module beside this one with an ``add_…`` function, and name it
+in ``_parser``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from respredict.cli.audit import add_audit
+from respredict.cli.cohorts import add_cohorts
+from respredict.cli.common import OK, PROG, adder, say, tell_error
+from respredict.cli.models import add_models
+from respredict.cli.score import add_score
+from respredict.cli.serve import add_serve
+from respredict.errors import RespredictError
+
+__all__ = ["main"]
+
+_BAD_INPUT, _STOPPED = 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, default=None
+        Words of the command line; those of the process if None.
+
+    Returns
+    -------
+    int
+        0 done, 1 the answer is no, 2 bad input, 130 stopped by Ctrl-C.
+    """
+    # Before any framework is imported, in this process and in those it starts.
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    given = _parser().parse_args(arguments)
+    try:
+        return int(given.run(given))
+    except BrokenPipeError:
+        # The reader of our output has gone, as `| head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt:
+        say("stopped")
+        return _STOPPED
+    except RespredictError as error:
+        tell_error(error, as_json=given.json)
+        return _BAD_INPUT
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROG,
+        description="How likely a subfertile man is to have a clinically significant semen "
+        "improvement on anastrozole. Not a medical device.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add = adder(commands)
+    add_cohorts(add)
+    add_models(add)
+    add_score(add)
+    add_audit(commands)
+    add_serve(add)
+    return parser

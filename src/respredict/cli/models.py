@@ -1,0 +1,79 @@
+"""``train`` and ``promote``: a model is made, and put in service."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from respredict.cli.common import Add, print_told, say, user
+from respredict.config import Settings, home, read_settings
+
+__all__ = ["add_models"]
+
+
+def add_models(add: Add) -> None:
+    """Add ``train`` and ``promote``.
+
+    Parameters
+    ----------
+    add : callable
+        Of :func:`respredict.cli.common.adder`.
+    """
+    train = add("train", _train, "fit, explain, log and register a model")
+    train.add_argument("cohort", nargs="?", help="CSV or Parquet (default: the settings' table)")
+    train.add_argument("--config", help="TOML settings (default: the built-in ones)")
+    train.add_argument("--promote", action="store_true", help="make it the champion")
+
+    promote = add("promote", _promote, "make a registered version the champion")
+    promote.add_argument("version", nargs="?", default="challenger", help="number or alias")
+    promote.add_argument("--reason", default="", help="why; it stays in the ledger")
+    promote.add_argument("--actor", default=user(), help="who (default: you, as the system says)")
+
+
+def _train(given: argparse.Namespace) -> int:
+    from respredict.lifecycle.training import promote, train
+
+    settings = read_settings(given.config) if given.config else Settings()
+    if given.cohort:
+        settings = settings.with_cohort(given.cohort)
+    trained = train(settings, home=home(), say=say)
+    for notice in trained.notices:
+        say(f"note: {notice}")
+    champion = None
+    if given.promote:
+        why = {"actor": user(), "reason": "train --promote"}
+        champion = promote(str(trained.version.number), home=home(), **why)
+    told = {
+        "version": trained.version.number,
+        "run_id": trained.version.run_id,
+        "digest": trained.bundle.digest,
+        "champion": champion is not None,
+        "use": trained.bundle.meta["use"],
+        "trained_on": trained.bundle.meta["trained_on"],
+        "metrics": trained.metrics,
+    }
+    return print_told(given, told, _trained(told))
+
+
+def _promote(given: argparse.Namespace) -> int:
+    from respredict.lifecycle.training import promote
+
+    version = promote(given.version, home=home(), actor=given.actor, reason=given.reason)
+    told = {"version": version.number, "digest": version.digest, "run_id": version.run_id}
+    return print_told(
+        given, told, f"Version {version.number} is the champion ({version.digest[:19]})."
+    )
+
+
+def _trained(told: dict[str, Any]) -> str:
+    metrics, role = told["metrics"], "champion" if told["champion"] else "challenger"
+    men = f"{metrics['men']:.0f} men, {metrics['events']:.0f} of whom improved"
+    auc, left_out = metrics["apparent_auc"], metrics["cross_validated_auc"]
+    lines = [
+        f"Version {told['version']} ({told['digest'][:19]}), now the {role}.",
+        f"Fitted on {men} ({told['trained_on']['kind']}).",
+        f"AUC {auc:.3f} on the men fitted, {left_out:.3f} cross-validated.",
+    ]
+    if told["use"] == "demonstration":
+        lines.append("Trained on synthetic men: a demonstration, not for anybody's care.")
+    return "\n".join(lines)

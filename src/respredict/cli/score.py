@@ -1,0 +1,84 @@
+"""``score``: one man, or a table of them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from respredict.cli.common import Add, print_told, say, user
+from respredict.config import home
+from respredict.errors import InputError, Problem, RequestError
+
+__all__ = ["add_score"]
+
+
+def add_score(add: Add) -> None:
+    """Add ``score``.
+
+    Parameters
+    ----------
+    add : callable
+        Of :func:`respredict.cli.common.adder`.
+    """
+    score = add("score", _score, "score one man (JSON) or a table (CSV, Parquet)")
+    score.add_argument("file", help="a request as JSON, or a table")
+    score.add_argument(
+        "--out",
+        help="write a table's scores here: .csv (default, beside the table), .parquet, or .jsonl"
+        " for each man's whole answer, 50 to 100 times slower",
+    )
+    score.add_argument("--explain", action="store_true", help="add each input's log-odds")
+    score.add_argument("--jobs", type=int, default=1, help="processes for a table (default: 1)")
+
+
+def _score(given: argparse.Namespace) -> int:
+    from respredict.scoring import load_scorer
+    from respredict.statement import summary
+
+    file = Path(given.file)
+    if file.suffix.lower() != ".json":
+        return _score_table(given, file)
+    for option, given_here, remedy in (
+        ("--out", given.out is not None, "Redirect the output instead"),
+        ("--explain", given.explain, "Leave it out: --json explains every answer"),
+        ("--jobs", given.jobs != 1, "Leave it out"),
+    ):
+        if given_here:
+            raise InputError(Problem(option, "be given for a table", "a request", remedy))
+    answer = load_scorer(home()).score(_request(file))
+    return print_told(given, answer, summary(answer))
+
+
+def _score_table(given: argparse.Namespace, file: Path) -> int:
+    from respredict.audit.batches import record_batch
+    from respredict.batch import score_table
+    from respredict.scoring import load_scorer
+
+    scorer = load_scorer(home())
+    told = score_table(file, scorer, out=given.out, explain=given.explain, jobs=given.jobs, say=say)
+    kept = record_batch(home(), file, told, model=scorer.bundle.digest, actor=user())
+    told["ledger"] = {"sequence": kept.sequence, "hash": kept.hash}
+    return print_told(given, told, _scored(told))
+
+
+def _request(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RequestError(
+            Problem(str(file), "be a readable file", error.strerror or "none", "Name a request")
+        ) from error
+    except ValueError as error:
+        raise RequestError(
+            Problem(str(file), "be JSON", str(error), "Compare with data/published_man.json")
+        ) from error
+
+
+def _scored(told: dict[str, Any]) -> str:
+    counts = ", ".join(f"{n} {status}" for status, n in told["counts"].items()) or "none scored"
+    text = f"{told['rows']} men: {counts}. Scores in {told['out']}."
+    if told["rejected"]:
+        text += f" {told['rejected']} set apart, with the reasons in {told['rejected_file']}."
+    return text
