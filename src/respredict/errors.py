@@ -13,7 +13,9 @@
     ├── LedgerError (OSError)          the ledger cannot be written or read now; carries a reason
     ├── LedgerDamageError (ValueError) the ledger holds what its own hashes or signatures deny
     ├── LedgerConflictError (ValueError)     a repeated key or a restore that contradicts the record
-    └── NoRecordError (LookupError)    no such record
+    ├── NoRecordError (LookupError)    no such record
+    ├── AccessDeniedError (PermissionError)  a key, session or link that lets nobody in; has a code
+    └── KeyStoreError (OSError)        the keys cannot be read or written now
 
 Every message reads ``<what> must <rule>, got <value>. <Remedy>.``
 """
@@ -24,11 +26,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = [
+    "AccessDeniedError",
     "BundleError",
     "CohortError",
     "ConfigError",
     "ExplanationError",
     "InputError",
+    "KeyStoreError",
     "LedgerConflictError",
     "LedgerDamageError",
     "LedgerError",
@@ -190,6 +194,31 @@ class LedgerConflictError(RespredictError, ValueError):
 
 class NoRecordError(RespredictError, LookupError):
     """No record with this sequence, identifier or pseudonym."""
+
+
+class AccessDeniedError(RespredictError, PermissionError):
+    """A key, session or sign-in link that lets nobody in; the message never quotes it.
+
+    Parameters
+    ----------
+    message : str
+        What must hold, what was found, and the remedy.
+    code : str
+        For programs: ``key-malformed``, ``key-unknown``, ``key-revoked``, ``key-expired``,
+        ``session-unknown``, ``session-expired``, ``link-unknown``, ``link-used`` or
+        ``link-expired``.
+    """
+
+    def __init__(self, message: str, code: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[AccessDeniedError], tuple[str, str]]:
+        return type(self), (str(self), self.code)
+
+
+class KeyStoreError(RespredictError, OSError):
+    """The store of keys and sessions cannot be read or written now, so nobody is let in."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
