@@ -3,7 +3,9 @@
 ``model.skops`` holds the fitted pipeline and no code; ``meta.json`` says what it is;
 ``support.json`` whom it may be asked about; ``refits.npz`` the model fitted again to
 resamples of its men, where that is a weighted sum. ``worsening.skops`` and its refits are
-there where events allowed a model of worsening. The digest is SHA-256 over the sorted
+there where events allowed a model of worsening; ``conformance.json`` holds what it must
+answer wherever it is served. Its validation names its digest, and so lies beside it, as
+``<digest>.report.json``. The digest is SHA-256 over the sorted
 pairs of file name and file digest, so a changed byte anywhere is another model, and is
 refused at load.
 
@@ -29,6 +31,7 @@ from respredict.errors import BundleError, RegistryError
 from respredict.files import write_atomically
 
 if TYPE_CHECKING:
+    from respredict.uncertainty.curved import CurvedRefits
     from respredict.uncertainty.refits import Refits
     from respredict.uncertainty.support import Support
 
@@ -38,13 +41,21 @@ __all__ = [
     "champion",
     "digest_of",
     "load_bundle",
+    "open_bundle",
+    "report_file",
     "set_champion",
     "write_bundle",
 ]
 
 FORMAT = 1
 _REQUIRED = ("meta.json", "model.skops")
-_OPTIONAL = ("refits.npz", "support.json", "worsening.skops", "worsening_refits.npz")
+_OPTIONAL = (
+    "refits.npz",
+    "support.json",
+    "worsening.skops",
+    "worsening_refits.npz",
+    "conformance.json",
+)
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 _ADDRESS = re.compile(r'(?<="__id__": )\d+|(?<="file": ")\d+(?=\.npy")|^\d+(?=\.npy$)')
 
@@ -55,20 +66,23 @@ class Extras:
 
     Parameters
     ----------
-    refits : Refits or None, default=None
+    refits : Refits, CurvedRefits or None, default=None
         The model fitted again, for intervals.
     support : Support or None, default=None
         Whom it may be asked about.
     worsening : sklearn.pipeline.Pipeline or None, default=None
         A model of worsening, where events allow one.
-    worsening_refits : Refits or None, default=None
+    worsening_refits : Refits, CurvedRefits or None, default=None
         Of that model.
+    documents : mapping of str to mapping, default: none
+        ``conformance.json``, to be written; :meth:`Bundle.document` reads it.
     """
 
-    refits: Refits | None = None
+    refits: Refits | CurvedRefits | None = None
     support: Support | None = None
     worsening: Any = None
-    worsening_refits: Refits | None = None
+    worsening_refits: Refits | CurvedRefits | None = None
+    documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,33 @@ class Bundle:
     meta: Mapping[str, Any]
     folder: Path
     extras: Extras = field(default_factory=Extras)
+
+    def document(self, name: str) -> dict[str, Any] | None:
+        """Return a document of the bundle, None where it has none of that name.
+
+        Parameters
+        ----------
+        name : str
+            ``conformance.json``, or ``report.json``, which lies beside the folder.
+        """
+        file = report_file(self.folder) if name == "report.json" else self.folder / name
+        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
+
+
+def report_file(folder: Path) -> Path:
+    """Return where the validation of a bundle lies, whether it was made or not.
+
+    Parameters
+    ----------
+    folder : Path
+        A bundle's.
+
+    Returns
+    -------
+    Path
+        Beside the folder.
+    """
+    return folder.with_name(f"{folder.name}.report.json")
 
 
 def digest_of(folder: Path) -> str:
@@ -213,6 +254,34 @@ def load_bundle(home: Path, digest: str) -> Bundle:
             "a file was changed. Restore it from a copy, or register the model again."
         )
         raise BundleError(msg)
+    return _opened(folder, digest)
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Open a bundle wherever it lies; its digest is that of the bytes found.
+
+    Parameters
+    ----------
+    folder : Path
+        A bundle's folder.
+
+    Returns
+    -------
+    Bundle
+        Under the digest of its bytes.
+
+    Raises
+    ------
+    BundleError
+        If it is no bundle, of another format, or asks for types that are not trusted.
+    """
+    if not folder.is_dir():
+        msg = f"a bundle must be a folder, got none at {folder}. Name one."
+        raise BundleError(msg)
+    return _opened(folder, digest_of(folder))
+
+
+def _opened(folder: Path, digest: str) -> Bundle:
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     if meta.get("format") != FORMAT:
         msg = f"a bundle must have format {FORMAT}, got {meta.get('format')!r}. Register it again."
@@ -235,22 +304,25 @@ def _contents(extras: Extras) -> Iterator[tuple[str, bytes]]:
         yield "worsening.skops", _reproducible(skops.io.dumps(extras.worsening))
     if extras.worsening_refits is not None:
         yield "worsening_refits.npz", extras.worsening_refits.to_bytes()
+    for name, told in extras.documents.items():
+        yield (
+            name,
+            (json.dumps(told, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode(),
+        )
 
 
 def _extras(folder: Path) -> Extras:
-    from respredict.uncertainty.refits import Refits
+    from respredict.uncertainty.kinds import read_refits
     from respredict.uncertainty.support import Support
 
     def read(name: str, reader: Callable[[Path], Any]) -> Any:
         return reader(folder / name) if (folder / name).exists() else None
 
     return Extras(
-        refits=read("refits.npz", lambda file: Refits.from_bytes(file.read_bytes())),
+        refits=read("refits.npz", lambda file: read_refits(file.read_bytes())),
         support=read("support.json", lambda file: Support.from_dict(json.loads(file.read_bytes()))),
         worsening=read("worsening.skops", _pipeline),
-        worsening_refits=read(
-            "worsening_refits.npz", lambda file: Refits.from_bytes(file.read_bytes())
-        ),
+        worsening_refits=read("worsening_refits.npz", lambda file: read_refits(file.read_bytes())),
     )
 
 

@@ -1,45 +1,43 @@
-"""Tests of the published comparators."""
+"""Tests of what stands beside the model."""
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 import pytest
+from sklearn.base import clone
 
+from respredict.model.candidates import fit_counted
 from respredict.model.comparators import (
     COMPARATORS,
-    RULES,
-    apply_rule,
+    RuleRates,
     build_comparator,
-    ratio_reaches,
 )
-from respredict.schema.quantities import Quantity, rule_at_least
-
-SIDES = {-1: "<", 0: "", 1: ">"}
+from respredict.model.rules import apply_rule
 
 
-@pytest.mark.parametrize(("up", "down"), list(product(SIDES, SIDES)))
-@pytest.mark.parametrize("numerator", [10.0, 100.0, 250.0])
-def test_ratios_are_judged_as_single_quantities_are(numerator: float, up: int, down: int) -> None:
-    """Arrays agree with the rule for one man, open cases included."""
-    ratio = Quantity(numerator, "", SIDES[up]).divided_by(Quantity(1.0, "", SIDES[down]))  # type: ignore[arg-type]
-    said = rule_at_least(ratio, 100.0)
-    got = ratio_reaches([numerator], [1.0], 100.0, numerator_censor=[up], denominator_censor=[down])
-    assert (None if np.isnan(got[0]) else bool(got[0])) is said
+@pytest.mark.parametrize("name", COMPARATORS)
+def test_every_comparator_gives_a_probability(clinic, name: str) -> None:
+    """From a matrix that may hold more columns than it needs; clones are alike."""
+    X, y = clinic(200, 0)
+    model = fit_counted(build_comparator(name), X, y, np.ones(200, dtype=int))
+    p = model.predict_proba(X)
+    assert p.shape == (200, 2)
+    assert ((p > 0) & (p < 1)).all()
+    assert np.allclose(p.sum(axis=1), 1.0)
+    assert model.classes_.tolist() == [0, 1]
+    assert np.array_equal(model.predict(X), (p[:, 1] > 0.5).astype(int))
+    assert repr(clone(model)) == repr(build_comparator(name))
 
 
-def test_a_missing_value_or_a_zero_leaves_the_rule_open() -> None:
-    """No ratio, no answer."""
-    assert np.isnan(ratio_reaches([np.nan, 300.0, 300.0], [1.0, np.nan, 0.0], 100.0)).all()
-
-
-@pytest.mark.parametrize("name", RULES)
-def test_rules_read_the_model_matrix(clinic, name: str) -> None:
-    """Each rule says yes, no and open somewhere in a clinic."""
-    said = apply_rule(name, clinic(300, 0)[0])
-    assert {0.0, 1.0} <= set(said[~np.isnan(said)])
-    assert np.isnan(said).any()
+@pytest.mark.parametrize("name", COMPARATORS)
+def test_a_comparator_counts_a_man_as_often_as_he_was_drawn(clinic, name: str) -> None:
+    """Counts equal repeated rows."""
+    X, y = clinic(120, 1)
+    count = np.bincount(np.random.default_rng(0).integers(0, 120, 120), minlength=120)
+    rows = np.repeat(np.arange(120), count)
+    counted = fit_counted(build_comparator(name), X, y, count).predict_proba(X)
+    repeated = build_comparator(name).fit(X.iloc[rows], y[rows]).predict_proba(X)
+    assert np.abs(counted - repeated).max() < 1e-6
 
 
 def test_prevalence_is_the_share_of_men_who_improved(clinic) -> None:
@@ -49,9 +47,38 @@ def test_prevalence_is_the_share_of_men_who_improved(clinic) -> None:
     assert np.allclose(p, y.mean())
 
 
-def test_every_comparator_is_built_and_others_refused() -> None:
+def test_a_rule_gives_the_rates_of_its_groups(clinic) -> None:
+    """Yes, no and open each have their own, drawn to the prevalence by two men."""
+    X, y = clinic(400, 2)
+    said = apply_rule("t_lh_at_least_100", X)
+    p = build_comparator("t_lh_at_least_100").fit(X, y).predict_proba(X)[:, 1]
+    for group in (said == 1, said == 0, np.isnan(said)):
+        expected = (y[group].sum() + 2 * y.mean()) / (group.sum() + 2)
+        assert np.allclose(p[group], expected, rtol=1e-12)
+
+
+def test_a_group_without_men_has_the_prevalence(clinic) -> None:
+    """Nothing is learnt of it."""
+    X, y = clinic(100, 3, missing=0.0)
+    known = ~np.isnan(apply_rule("t_e2_below_10", X))
+    model = RuleRates(rule="t_e2_below_10").fit(X[known], y[known])
+    assert model.rates_[2] == pytest.approx(y[known].mean())
+
+
+@pytest.mark.parametrize(
+    ("model", "y", "message"),
+    [
+        (RuleRates(prior_men=0), [0, 1], "prior_men must be positive, got 0"),
+        (RuleRates(), [1, 1], "y must hold two classes, got 1"),
+    ],
+)
+def test_rates_that_cannot_be_learnt_are_told(clinic, model, y, message: str) -> None:
+    """One outcome, or no men to shrink with."""
+    with pytest.raises(ValueError, match=message):
+        model.fit(clinic(100, 0)[0][:2], y)
+
+
+def test_other_comparators_are_refused() -> None:
     """Names not listed are told with those that are."""
-    for name in COMPARATORS:
-        assert hasattr(build_comparator(name), "fit")
-    with pytest.raises(ValueError, match=r"must be one of prevalence, lh\+fsh, got 'auc'"):
+    with pytest.raises(ValueError, match=r"must be one of prevalence, .*lh\+fsh, got 'auc'"):
         build_comparator("auc")

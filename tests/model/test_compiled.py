@@ -37,7 +37,7 @@ def served(compiled: CompiledImputer, X: np.ndarray, at_once: int = 4096) -> np.
 
 def alone(compiled: CompiledImputer, row: np.ndarray) -> np.ndarray:
     """Complete one man, in floats."""
-    code, z = compiled.read_one(row[None, :])
+    code, _, z, _ = compiled.read_one(row.tolist())
     plan = compiled.plan(code)
     done = plan.complete(z, plan.away(z))
     assert all(type(value) is float for value in done)
@@ -114,7 +114,7 @@ def test_what_the_imputer_refuses_is_refused_in_its_words(imputer, clinic, fault
         imputer.split(X)
     compiled = CompiledImputer(imputer)
     with pytest.raises(ValueError, match=r"must .*\. ") as got:
-        compiled.read_one(X) if n == 1 else served(compiled, X)
+        compiled.read_one(X[0].tolist()) if n == 1 else served(compiled, X)
     assert str(got.value) == str(expected.value)
 
 
@@ -127,7 +127,7 @@ def test_an_infinite_value_is_refused(imputer, clinic, column, value, n):
     X[-1, COLUMNS.index(column)] = value
     compiled = CompiledImputer(imputer)
     with pytest.raises(ValueError, match=r"must be (finite|above 0)"):
-        compiled.read_one(X) if n == 1 else served(compiled, X)
+        compiled.read_one(X[0].tolist()) if n == 1 else served(compiled, X)
 
 
 def test_nobody_is_no_reason_to_refuse(imputer):

@@ -11,8 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from respredict.model.candidates import published_prior
-from respredict.model.logistic import ShrunkenLogistic, _folds
+from respredict.model.folds import deal_folds
+from respredict.model.logistic import ShrunkenLogistic
+from respredict.model.prior import published_prior
 
 
 def _expected_failures(estimator: ShrunkenLogistic) -> dict[str, str]:
@@ -150,7 +151,7 @@ def test_no_man_is_split_over_folds(seed: int, n: int) -> None:
     random = np.random.default_rng(seed)
     outcome = np.concatenate([[0, 0, 1, 1], random.integers(0, 2, n - 4)]).astype(float)
     who = np.concatenate([np.arange(n), random.integers(0, n, n)])
-    fold = _folds(who, outcome[who], 5, random)
+    fold = deal_folds(who, outcome[who], 5, random)
     for man in range(n):
         assert len(set(fold[who == man])) == 1
     for k in range(fold.max() + 1):

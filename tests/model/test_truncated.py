@@ -8,7 +8,12 @@ from scipy import integrate
 from scipy.special import log_ndtr
 from scipy.stats import truncnorm
 
-from respredict.model.truncated import orthant_moments, truncated_mean, truncated_variance
+from respredict.model.truncated import (
+    mean_and_variance,
+    orthant_moments,
+    truncated_mean,
+    truncated_variance,
+)
 
 
 @pytest.mark.parametrize("a", [-8.0, -3.0, -0.5, 0.0, 1.0, 6.0])
@@ -17,6 +22,15 @@ def test_one_value_has_the_moments_scipy_gives_it(a: float) -> None:
     mean, variance = truncnorm.stats(-np.inf, a, moments="mv")
     assert float(truncated_mean(a)) == pytest.approx(mean, rel=1e-9)
     assert float(truncated_variance(a)) == pytest.approx(variance, rel=1e-6)
+
+
+def test_one_limit_in_plain_numbers_has_the_bits_of_many() -> None:
+    """Near, far to either side, at the switch to the series, and without a limit."""
+    a = np.concatenate([np.linspace(-60, 45, 2001), [-50.0, -1e6, -1e150, 1e6, np.inf]])
+    alone = [mean_and_variance(limit) for limit in a.tolist()]
+    assert alone == list(
+        zip(truncated_mean(a).tolist(), truncated_variance(a).tolist(), strict=True)
+    )
 
 
 def test_the_far_tail_keeps_its_digits() -> None:

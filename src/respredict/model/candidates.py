@@ -1,212 +1,113 @@
-"""What may be fitted: predictor sets, the published prior, the unfitted pipeline.
+"""What may be fitted: four candidates, from the simplest to the most complex.
 
-A pipeline completes what is missing or censored, adds the ratios where the published
-effects sit, and fits a logistic regression shrunk to those effects or to zero. Every
-number of the prior is below with what it rests on.
+Each is a pipeline that completes what is missing or censored, forms features and
+classifies: a logistic regression shrunk to the published effects or to zero, one with
+restricted cubic splines, and boosted trees held to the published directions.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.pipeline import Pipeline
 
-from respredict.model.censoring import CensoredGaussianImputer
+from respredict.model.boosting import MonotoneBoosting
 from respredict.model.features import RatioFeatures
 from respredict.model.logistic import ShrunkenLogistic
-from respredict.schema.analytes import analyte
-from respredict.schema.record import AGE, BMI
+from respredict.model.predictors import (
+    PREDICTORS,
+    build_imputer,
+    feature_names,
+    log_ratios,
+    matrix_columns,
+)
+from respredict.model.prior import DIRECTIONS, published_prior
+from respredict.model.splines import RestrictedSplines
 
 __all__ = [
+    "CANDIDATES",
     "PREDICTORS",
-    "PRIOR",
-    "Effect",
+    "build_candidate",
     "build_pipeline",
-    "feature_names",
+    "fit_counted",
     "matrix_columns",
-    "published_prior",
 ]
 
-PredictorSet = Literal["hormones", "hormones+semen", "lh+fsh", "t_lh"]
-
-#: What each set measures, in the order of the matrix and of the features.
-PREDICTORS: dict[str, tuple[str, ...]] = {
-    "hormones": ("age", "bmi", "testosterone", "estradiol", "lh", "fsh"),
-    "hormones+semen": (
-        "age", "bmi", "testosterone", "estradiol", "lh", "fsh", "sperm_concentration",
-    ),
-    "lh+fsh": ("lh", "fsh"),
-    "t_lh": ("testosterone", "lh"),
-}  # fmt: skip
-
-_RATIOS = (("ln_t_e2", "testosterone", "estradiol"), ("ln_t_lh", "testosterone", "lh"))
-_AZOOSPERMIA = "azoospermia"
+#: From the simplest to the most complex. The first is the default; the second lets the
+#: men alone say how large each effect is; the others let effects bend, and combine.
+CANDIDATES = ("published", "zero", "splines", "boosting")
 
 #: Widths to choose from when shrinking to zero, per standard deviation of a column.
 ZERO_SCALES = (0.03, 0.06, 0.1, 0.15, 0.22, 0.32, 0.46, 0.68, 1.0, 1.5)
 #: How far the published effects may be believed: not at all, by half, in full.
 STRENGTHS = (0.0, 0.5, 1.0)
 
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What is expected of one coefficient before any man of the clinic is seen.
-
-    Parameters
-    ----------
-    mean : float
-        Log-odds of improvement per unit of the feature, at full strength.
-    sd : float
-        Standard deviation about it, positive.
-    source : str
-        What it rests on.
-
-    Examples
-    --------
-    >>> PRIOR["ln_t_lh"].mean, PRIOR["ln_t_lh"].sd
-    (1.1, 0.4)
-    """
-
-    mean: float
-    sd: float
-    source: str
+_TOLERANCE = 1e-5  # of the imputer in a resample, in standard deviations
 
 
-_NO_ASSOCIATION = "Naelitz 2023: no association; width set by this project"
-_RATIO_CARRIES = "the T/LH term carries the published association; width set by this project"
-_AGE_SD = 6.0  # years, and below of ln BMI: one standard deviation of the men described
-_LN_BMI_SD = 0.15
-
-#: The published prior, by feature.
-PRIOR: dict[str, Effect] = {
-    "age_years": Effect(0.0, 0.15 / _AGE_SD, "0.15 per SD of 6 years; set by this project"),
-    "ln_bmi": Effect(0.0, 0.15 / _LN_BMI_SD, f"0.15 per SD; {_NO_ASSOCIATION}"),
-    "ln_testosterone": Effect(0.0, 0.3, _RATIO_CARRIES),
-    "ln_estradiol": Effect(0.0, 0.3, _NO_ASSOCIATION),
-    "ln_lh": Effect(0.0, 0.3, _RATIO_CARRIES),
-    "ln_fsh": Effect(-0.15, 0.25, "Naelitz 2023: responders had lower FSH; size by simulation"),
-    "ln_sperm_concentration": Effect(0.0, 0.3, "width set by this project"),
-    _AZOOSPERMIA: Effect(
-        -1.5, 1.0,
-        "Shoshany 2017: none of the azoospermic men improved; size assumed, hence the width",
-    ),
-    "ln_t_e2": Effect(0.0, 0.2, _NO_ASSOCIATION),
-    "ln_t_lh": Effect(1.1, 0.4, "Naelitz 2023: medians of responders and others; by simulation"),
-}  # fmt: skip
-
-
-def matrix_columns(predictors: str = "hormones") -> tuple[str, ...]:
-    """Name the columns of a model matrix, in order.
+def build_candidate(
+    name: str = "published", predictors: str = "hormones", *, random_state: int = 0
+) -> Pipeline:
+    """Build an unfitted candidate: impute, form features, classify.
 
     Parameters
     ----------
+    name : {"published", "zero", "splines", "boosting"}, default="published"
+        Of ``CANDIDATES``.
     predictors : {"hormones", "hormones+semen", "lh+fsh", "t_lh"}, default="hormones"
-        The predictor set.
+        The predictor set; ``fit`` takes a frame with its ``matrix_columns``.
+    random_state : int, default=0
+        Draws the folds in which a penalty or a number of trees is chosen.
 
     Returns
     -------
-    tuple of str
-        Measurements in canonical units, then the columns that hold their side.
+    Pipeline
+        Steps ``imputer``, ``features`` and ``classifier``, each of which takes
+        ``sample_weight``.
 
     Raises
     ------
     ValueError
-        If there is no such set.
-
-    Examples
-    --------
-    >>> matrix_columns("t_lh")
-    ('testosterone_ng_dl', 'lh_iu_l', 'testosterone_censor', 'lh_censor')
-    """
-    measured = tuple(_column(name) for name in _set(predictors))
-    return measured + tuple(side for _, side in _sides(predictors))
-
-
-def feature_names(predictors: str = "hormones") -> tuple[str, ...]:
-    """Name the features of the classifier, in order: completed columns, then ratios.
-
-    Parameters
-    ----------
-    predictors : {"hormones", "hormones+semen", "lh+fsh", "t_lh"}, default="hormones"
-        The predictor set.
-
-    Returns
-    -------
-    tuple of str
-        As the coefficients follow each other.
-
-    Raises
-    ------
-    ValueError
-        If there is no such set.
-
-    Examples
-    --------
-    >>> feature_names("t_lh")
-    ('ln_testosterone', 'ln_lh', 'ln_t_lh')
-    """
-    return _completed(predictors) + tuple(name for name, _, _ in _ratios(predictors))
-
-
-def published_prior(predictors: str = "hormones") -> tuple[Effect, ...]:
-    """Return the published prior of a predictor set, one effect a feature.
-
-    Parameters
-    ----------
-    predictors : {"hormones", "hormones+semen", "lh+fsh", "t_lh"}, default="hormones"
-        The predictor set.
-
-    Returns
-    -------
-    tuple of Effect
-        In the order of ``feature_names``.
-
-    Raises
-    ------
-    ValueError
-        If there is no such set.
+        If there is no such candidate or set.
 
     Notes
     -----
-    A ratio that cannot be formed leaves its effect with the hormone that is there:
-    without testosterone, LH is expected to act as it does through T/LH.
+    How far the published effects are believed is chosen by marginal likelihood. A width
+    is chosen by cross-validation, with the rows of a man in one fold: in a bootstrap
+    sample a man drawn twice looks like evidence for a wider prior.
 
     Examples
     --------
-    >>> lh, fsh = published_prior("lh+fsh")
-    >>> lh.mean, round(lh.sd, 6)
-    (-1.1, 0.5)
+    >>> [str(build_candidate(name, "t_lh")[1]) for name in ("published", "splines")]
+    ["RatioFeatures(ratios=(('ln_t_lh', 0, 1),))", 'RestrictedSplines()']
     """
-    measured, formed = _set(predictors), {name for name, _, _ in _ratios(predictors)}
-    effects = {name: PRIOR[name] for name in feature_names(predictors)}
-    for ratio, over, under in _RATIOS:
-        for hormone, sign in ((over, 1.0), (under, -1.0)):
-            if ratio not in formed and hormone in measured:
-                own, moved = effects[f"ln_{hormone}"], PRIOR[ratio]
-                effects[f"ln_{hormone}"] = Effect(
-                    own.mean + sign * moved.mean,
-                    math.hypot(own.sd, moved.sd),
-                    f"{own.source}; and as {ratio}: {moved.source}",
-                )
-    return tuple(effects.values())
+    if name not in CANDIDATES:
+        msg = (f"a candidate must be one of {', '.join(CANDIDATES)}, got {name!r}. "
+               "Choose one of them.")  # fmt: skip
+        raise ValueError(msg)
+    build = {"published": _published, "zero": _zero, "splines": _splines, "boosting": _boosting}
+    features, classifier = build[name](predictors, random_state)
+    return Pipeline(
+        [("imputer", build_imputer(predictors)), ("features", features), ("classifier", classifier)]
+    )
 
 
 def build_pipeline(
     predictors: str = "hormones", shrink_to: str = "published", *, random_state: int = 0
 ) -> Pipeline:
-    """Build an unfitted pipeline: impute, add ratios, classify.
+    """Build the unfitted candidate that shrinks to the published effects or to zero.
 
     Parameters
     ----------
     predictors : {"hormones", "hormones+semen", "lh+fsh", "t_lh"}, default="hormones"
-        The predictor set; ``fit`` takes a frame with its ``matrix_columns``.
+        The predictor set.
     shrink_to : {"published", "zero"}, default="published"
-        Shrink to the published effects, believed as far as the marginal likelihood
-        says; or to zero, as far as cross-validation says.
+        What the coefficients are drawn to.
     random_state : int, default=0
-        Draws the folds of that cross-validation.
+        As of :func:`build_candidate`.
 
     Returns
     -------
@@ -223,63 +124,84 @@ def build_pipeline(
     >>> list(build_pipeline("t_lh").named_steps)
     ['imputer', 'features', 'classifier']
     """
-    completed = _completed(predictors)
-    measured = _set(predictors)
-    semen = tuple(_column(name) for name in measured if name == "sperm_concentration")
-    imputer = CensoredGaussianImputer(
-        log=tuple(_column(name) for name in measured if name != "age"),
-        censor=_sides(predictors),
-        zero_state=semen,
-        names=completed,
-    )
-    ratios = tuple(
-        (name, completed.index(f"ln_{over}"), completed.index(f"ln_{under}"))
-        for name, over, under in _ratios(predictors)
-    )
-    if shrink_to == "published":
-        prior = published_prior(predictors)
-        classifier = ShrunkenLogistic(
-            prior_mean=tuple(effect.mean for effect in prior),
-            prior_sd=tuple(effect.sd for effect in prior),
-            strengths=STRENGTHS,
-        )
-    elif shrink_to == "zero":
-        classifier = ShrunkenLogistic(scales=ZERO_SCALES, select="cv", random_state=random_state)
-    else:
+    if shrink_to not in ("published", "zero"):
         msg = f"shrink_to must be 'published' or 'zero', got {shrink_to!r}. Choose one of them."
         raise ValueError(msg)
-    return Pipeline(
-        [
-            ("imputer", imputer),
-            ("features", RatioFeatures(ratios=ratios)),
-            ("classifier", classifier),
-        ]
+    return build_candidate(shrink_to, predictors, random_state=random_state)
+
+
+def fit_counted(model: Any, X: Any, y: ArrayLike, counts: ArrayLike, *, start: Any = None) -> Any:
+    """Fit a candidate or a comparator to a resample.
+
+    Parameters
+    ----------
+    model : Pipeline or estimator
+        Unfitted; fitted in place.
+    X : DataFrame of shape (n_patients, n_columns)
+        One row a man.
+    y : array-like of shape (n_patients,)
+        Two classes.
+    counts : array-like of int of shape (n_patients,)
+        How often each man was drawn; 0 leaves him out.
+    start : Pipeline, default=None
+        Fitted to men of the same kind: a pipeline's imputer starts from its imputer.
+
+    Returns
+    -------
+    Pipeline or estimator
+        ``model``. A man drawn k times counts as k rows of his, in one fold.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> men = pd.DataFrame([[200.0 + 10 * i, 2.0 + i % 7, 0, 0] for i in range(40)],
+    ...                    columns=matrix_columns("t_lh"))
+    >>> counts = np.tile([0, 1, 2, 1], 10)
+    >>> model = fit_counted(build_candidate("zero", "t_lh"), men, men["lh_iu_l"] < 5, counts)
+    >>> model.predict_proba(men[:1])[:, 1] > 0.9
+    array([ True])
+    """
+    drawn = np.asarray(counts)
+    rows = np.flatnonzero(drawn)
+    men, outcome, drawn = X.iloc[rows], np.asarray(y)[rows], drawn[rows]
+    if not isinstance(model, Pipeline):
+        return model.fit(men, outcome, sample_weight=drawn)
+    if start is not None:
+        of = start[0]
+        model[0].set_params(mean_init=of.mean_, covariance_init=of.covariance_, tol=_TOLERANCE)
+    return model.fit(men, outcome, **{f"{name}__sample_weight": drawn for name, _ in model.steps})
+
+
+def _published(predictors: str, _: int) -> tuple[TransformerMixin, ClassifierMixin]:
+    prior = published_prior(predictors)
+    return _ratios(predictors), ShrunkenLogistic(
+        prior_mean=tuple(effect.mean for effect in prior),
+        prior_sd=tuple(effect.sd for effect in prior),
+        strengths=STRENGTHS,
     )
 
 
-def _set(predictors: str) -> tuple[str, ...]:
-    if predictors not in PREDICTORS:
-        msg = (f"predictors must be one of {', '.join(PREDICTORS)}, got {predictors!r}. "
-               "Choose one of them.")  # fmt: skip
-        raise ValueError(msg)
-    return PREDICTORS[predictors]
+def _zero(predictors: str, random_state: int) -> tuple[TransformerMixin, ClassifierMixin]:
+    return _ratios(predictors), _ridge(random_state)
 
 
-def _column(name: str) -> str:
-    return {"age": AGE.name, "bmi": BMI.name}.get(name) or analyte(name).column
+def _splines(_: str, random_state: int) -> tuple[TransformerMixin, ClassifierMixin]:
+    return RestrictedSplines(), _ridge(random_state)
 
 
-def _sides(predictors: str) -> tuple[tuple[str, str], ...]:
-    named = (analyte(name) for name in _set(predictors) if name not in ("age", "bmi"))
-    return tuple((a.column, a.censor_column) for a in named)
+def _boosting(predictors: str, random_state: int) -> tuple[TransformerMixin, ClassifierMixin]:
+    # T/E2 is left out: E2 is free, so the ratio could not be held to testosterone's way.
+    names = [name for name in feature_names(predictors) if name != "ln_t_e2"]
+    directions = tuple(DIRECTIONS.get(name, 0) for name in names)
+    trees = MonotoneBoosting(directions=directions, random_state=random_state)
+    return _ratios(predictors, without="ln_t_e2"), trees
 
 
-def _completed(predictors: str) -> tuple[str, ...]:
-    measured = _set(predictors)
-    logs = tuple(AGE.name if name == "age" else f"ln_{name}" for name in measured)
-    return logs + ((_AZOOSPERMIA,) if "sperm_concentration" in measured else ())
+def _ridge(random_state: int) -> ShrunkenLogistic:
+    return ShrunkenLogistic(scales=ZERO_SCALES, select="cv", random_state=random_state)
 
 
-def _ratios(predictors: str) -> tuple[tuple[str, str, str], ...]:
-    measured = _set(predictors)
-    return tuple(r for r in _RATIOS if r[1] in measured and r[2] in measured)
+def _ratios(predictors: str, without: str = "") -> RatioFeatures:
+    at = feature_names(predictors).index
+    formed = [ratio for ratio in log_ratios(predictors) if ratio[0] != without]
+    return RatioFeatures(ratios=tuple((name, at(over), at(under)) for name, over, under in formed))

@@ -3,26 +3,56 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from respredict.model.patterns import MEASURED, MISSING
+from respredict.model.patterns import CENSORED, MEASURED, MISSING
 from respredict.model.plans import ABOVE, BELOW, Column, Plan
 
-__all__ = ["PLANS_KEPT", "CompiledImputer"]
+__all__ = ["PLANS_KEPT", "CompiledImputer", "Known"]
 
 Floats = NDArray[np.float64]
 Rows = slice | NDArray[np.int64]
 
 #: Plans of so many patterns are kept.
 PLANS_KEPT = 4096
-_KIND_OF_SIDE = {0.0: MEASURED, -1.0: BELOW, 1.0: ABOVE}
+_KIND_OF_SIDE = {-1.0: BELOW, 1.0: ABOVE}
+_NO_KIND = -1
 _MEN_READ_AT_ONCE = 16_384
 _MOST_COLUMNS = 32  # two bits each
+
+
+class Known(NamedTuple):
+    """What is known of one man, in plain numbers: an array is dear for one.
+
+    Parameters
+    ----------
+    code : int
+        Stands for what he has; ``CompiledImputer.plan`` takes it.
+    kind : bytes of length n_values
+        ``MEASURED``, ``MISSING`` or ``CENSORED`` for each value.
+    z : list of float
+        One a value: logs where the imputer takes logs, the limit where censored, NaN
+        where missing.
+    sides : tuple of int
+        -1, 0 or 1, one a value.
+    """
+
+    code: int
+    kind: bytes
+    z: list[float]
+    sides: tuple[int, ...]
+
+    def split(self) -> tuple[Floats, Floats, NDArray[np.int64]]:
+        """Return his values, limits and sides as the imputer splits a matrix of one man."""
+        Z, limits, sides = np.array([self.z]), np.zeros((1, len(self.z))), np.array([self.sides])
+        censored = sides != 0
+        limits[censored], Z[censored] = Z[censored], math.nan
+        return Z, limits, sides
 
 
 class CompiledImputer:
@@ -44,8 +74,8 @@ class CompiledImputer:
     >>> from respredict.model.censoring import CensoredGaussianImputer
     >>> imputer = CensoredGaussianImputer().fit([[1.0, 2.0], [2.0, 1.0], [3.0, 5.0]])
     >>> compiled = CompiledImputer(imputer)
-    >>> code, z = compiled.read_one(np.array([[2.0, np.nan]]))
-    >>> plan = compiled.plan(code)
+    >>> known = compiled.read_one([2.0, np.nan])
+    >>> plan, z = compiled.plan(known.code), known.z
     >>> plan.kind, round(plan.complete(z, plan.away(z))[1], 3)
     ((0, 1), 2.667)
     """
@@ -68,6 +98,7 @@ class CompiledImputer:
         )  # 16 bits sort fast
         self.plan_of = lru_cache(PLANS_KEPT)(self._make_plan)
         self.plan = lru_cache(PLANS_KEPT)(lambda code: self.plan_of(self._kind(code)))
+        self._sided = lru_cache(PLANS_KEPT)(self._make_sided)
 
     def __reduce__(self) -> tuple[type[CompiledImputer], tuple[Any]]:
         return CompiledImputer, (self._imputer,)
@@ -81,6 +112,12 @@ class CompiledImputer:
         # A count that is censored is read as not 0.
         added = [MISSING if own[j] == MISSING else MEASURED for j in self.owner[len(own) :]]
         return (*own, *added)
+
+    def _make_sided(self, code: int) -> tuple[bytes, tuple[int, ...]]:
+        """Return the kind of each value but for its side, and its side."""
+        kind = self._kind(code)
+        sides = {BELOW: -1, ABOVE: 1}
+        return bytes(min(k, CENSORED) for k in kind), tuple(sides.get(k, 0) for k in kind)
 
     def split(self, X: Floats) -> tuple[Floats, Floats, NDArray[np.int64]]:
         """Split a matrix as the imputer does, one man sooner.
@@ -100,55 +137,51 @@ class CompiledImputer:
         if len(X) != 1:
             parts: tuple[Floats, Floats, NDArray[np.int64]] = self._imputer.split(X)
             return parts
-        code, z = self.read_one(X)
-        Z, limits, sides = np.array([z]), np.zeros((1, len(z))), np.zeros((1, len(z)), np.int64)
-        plan = self.plan(code)
-        for c in plan.censored:
-            limits[0, c], Z[0, c] = z[c], math.nan
-            sides[0, c] = -1 if plan.kind[c] == BELOW else 1
-        return Z, limits, sides
+        return self.read_one(X[0].tolist()).split()
 
-    def read_one(self, X: Floats) -> tuple[int, list[Column]]:
+    def read_one(self, row: Sequence[float]) -> Known:
         """Read one man.
 
         Parameters
         ----------
-        X : ndarray of shape (1, n_columns)
-            As the imputer takes it.
+        row : sequence of float of length n_columns
+            As a row of what the imputer takes.
 
         Returns
         -------
-        code : int
-            Stands for what he has; :meth:`plan` takes it.
-        z : list of float
-            One a value: logs where the imputer takes logs, the limit where censored,
-            NaN where missing.
+        Known
+            The same numbers as among others.
 
         Raises
         ------
         ValueError
             As the imputer does, and for an infinite value.
         """
-        row, code, z, zeros, logged = X[0].tolist(), 0, [], [], []
-        for j, (source, side_at, log, has_zero) in enumerate(self._columns):
-            value, kind = row[source], _KIND_OF_SIDE.get(row[side_at] if side_at >= 0 else 0.0)
-            if kind is None or value in (math.inf, -math.inf):
-                self._refuse(X)
-            if value != value:
-                kind = MISSING if kind == MEASURED else self._refuse(X)
+        z: list[float] = []
+        code, shift, zeros, logged = 0, 0, [], []
+        for source, side_at, log, has_zero in self._columns:
+            value, kind = row[source], MEASURED
+            if side_at >= 0 and row[side_at] != 0.0:
+                kind = _KIND_OF_SIDE.get(row[side_at], _NO_KIND)
+            if kind == _NO_KIND or value - value != 0.0:  # neither NaN nor infinite is 0 off itself
+                if value == value or kind != MEASURED:
+                    self._refuse(np.array([row]))
+                kind = MISSING
             if has_zero:
                 none = value == 0 and kind == MEASURED
                 zeros.append(math.nan if kind == MISSING else float(none))
                 value = 1.0 if none else value
             if log and kind != MISSING:
-                logged.append(j)
+                logged.append(len(z))
                 if value <= 0:
-                    self._refuse(X)
-            code |= kind << 2 * j
+                    self._refuse(np.array([row]))
+            code |= kind << shift
+            shift += 2
             z.append(value)
         for j, value in zip(logged, np.log([z[j] for j in logged]).tolist(), strict=True):
             z[j] = value
-        return code, z + zeros
+        kinds, sides = self._sided(code)
+        return Known(code, kinds, z + zeros, sides)
 
     def read(
         self, X: Floats, at_once: Callable[[int], int]
@@ -169,7 +202,7 @@ class CompiledImputer:
         rows : slice or ndarray of int
             Who they are.
         z : list of ndarray
-            As of :meth:`read_one`.
+            As of ``Known``.
 
         Raises
         ------

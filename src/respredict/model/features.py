@@ -7,7 +7,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
 
 from respredict.model.columns import position
 
@@ -41,8 +46,8 @@ class RatioFeatures(TransformerMixin, BaseEstimator):
     def __init__(self, *, ratios=()) -> None:
         self.ratios = ratios
 
-    def fit(self, X, y=None) -> Self:  # noqa: ARG002
-        """Find the columns that the ratios name.
+    def fit(self, X, y=None, sample_weight=None) -> Self:  # noqa: ARG002
+        """Find the columns that the ratios name; of the men nothing is learnt.
 
         Parameters
         ----------
@@ -50,13 +55,16 @@ class RatioFeatures(TransformerMixin, BaseEstimator):
             Finite logs.
         y : None
             Ignored.
+        sample_weight : array-like of shape (n_patients,), default=None
+            How often each man counts.
 
         Raises
         ------
         ValueError
             If a ratio names a column that is not there.
         """
-        validate_data(self, X, dtype=np.float64, reset=True)
+        X = validate_data(self, X, dtype=np.float64, reset=True)
+        _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         names, width = getattr(self, "feature_names_in_", None), self.n_features_in_
         over = [position(r[1], names, width) for r in self.ratios]
         under = [position(r[2], names, width) for r in self.ratios]

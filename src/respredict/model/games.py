@@ -182,6 +182,8 @@ class _OneCensored(Game):
         for i, move in enumerate(self._moves.of(away)):
             np.add(worth[: 1 << i], move, out=worth[1 << i : 2 << i])
         curved = _weighted(self._weights, self._pull / erfcx(worth))
+        if worth.ndim == 1:
+            curved = curved.tolist()
         own = curved[-1]
         for between in self._between.of(away):
             own = own + between

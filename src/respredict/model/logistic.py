@@ -8,18 +8,12 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_consistent_length,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from respredict.model.binary import BinaryClassifier
+from respredict.model.folds import deal_folds
 from respredict.model.posterior import Peak, Sample, climb
 
 __all__ = ["ShrunkenLogistic"]
@@ -27,7 +21,7 @@ __all__ = ["ShrunkenLogistic"]
 Floats = NDArray[np.float64]
 
 
-class ShrunkenLogistic(ClassifierMixin, BaseEstimator):
+class ShrunkenLogistic(BinaryClassifier):
     r"""Logistic regression whose coefficients are drawn to what is expected of them.
 
     Each coefficient has a normal prior of its own, the intercept none. How strongly
@@ -129,18 +123,13 @@ class ShrunkenLogistic(ClassifierMixin, BaseEstimator):
         ValueError
             If ``y`` does not hold two classes or a parameter is out of its range.
         """
-        X, y = validate_data(self, X, y, dtype=np.float64)
-        weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        who = np.arange(len(y)) if groups is None else np.asarray(groups)
-        check_consistent_length(X, who)
-        X, y, weight, who = X[weight > 0], y[weight > 0], weight[weight > 0], who[weight > 0]
-        self._set_classes(y)
+        X, outcome, weight, who = self._men(X, y, sample_weight, groups)
         center = np.average(X, axis=0, weights=weight)
         sd = np.sqrt(np.average(np.square(X - center), axis=0, weights=weight))
         unit = np.where(sd > 1e-12 * np.maximum(1.0, np.abs(center)), sd, 1.0)
         mean, width = self._priors(X.shape[1], unit)
         design = np.column_stack([np.ones(len(X)), (X - center) / unit])
-        sample = Sample(design, (y == self.classes_[1]).astype(float), weight)
+        sample = Sample(design, outcome, weight)
         pairs = [(k, s) for k, s in product(self.strengths, self.scales)]
         priors = [(k * mean * unit, s * width * unit) for k, s in pairs]
         best = self._choose(sample, priors, who)
@@ -176,40 +165,6 @@ class ShrunkenLogistic(ClassifierMixin, BaseEstimator):
             eta = eta + b * X[:, j]
         return eta
 
-    def predict_proba(self, X) -> Floats:
-        """Probabilities of the two classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_patients, n_features)
-            Finite features.
-
-        Returns
-        -------
-        ndarray of shape (n_patients, 2)
-            Fractions in [0, 1], of the first class and of the second.
-        """
-        eta = self.decision_function(X)
-        return np.column_stack([expit(-eta), expit(eta)])
-
-    def predict(self, X) -> NDArray:
-        """Return the likelier class, the first where they tie."""
-        likelier = self.decision_function(X) > 0
-        return self.classes_[likelier.astype(int)]
-
-    def _set_classes(self, y: NDArray) -> None:
-        check_classification_targets(y)
-        self.classes_ = np.unique(y)
-        if len(self.classes_) > 2:
-            msg = (
-                "Only binary classification is supported. The type of the target is "
-                f"{type_of_target(y)}."
-            )
-            raise ValueError(msg)
-        if len(self.classes_) < 2:
-            msg = "y must hold two classes, got one class. Fit on men with either outcome."
-            raise ValueError(msg)
-
     def _priors(self, n_features: int, unit: Floats) -> tuple[Floats, Floats]:
         """Means and standard deviations as given, per unit of each column."""
         mean = np.zeros(n_features) if self.prior_mean is None else _vector(self.prior_mean)
@@ -233,7 +188,7 @@ class ShrunkenLogistic(ClassifierMixin, BaseEstimator):
         if self.select == "evidence":
             peaks = (climb(sample, m, s, max_iter=self.max_iter, tol=1e-9) for m, s in priors)
             return int(np.argmax([peak.evidence for peak in peaks]))
-        fold = _folds(who, sample.y, self.n_folds, check_random_state(self.random_state))
+        fold = deal_folds(who, sample.y, self.n_folds, check_random_state(self.random_state))
         gains = np.zeros(len(priors))
         for k in range(fold.max() + 1):
             train, b = sample.of(fold != k), None
@@ -250,28 +205,6 @@ class ShrunkenLogistic(ClassifierMixin, BaseEstimator):
         self.intercept_, self.coef_ = b[:1].copy(), b[None, 1:].copy()
         self.covariance_ = back @ np.linalg.inv(peak.curvature) @ back.T
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
-
 
 def _vector(values) -> Floats:
     return np.asarray(values, dtype=np.float64).reshape(-1)
-
-
-def _folds(who: NDArray, y: Floats, most: int, random) -> NDArray[np.int64]:
-    """Deal men, not rows, into folds, each class in turn."""
-    _, first, man = np.unique(who, return_index=True, return_inverse=True)
-    outcome = y[first]
-    fewest = int(min((outcome == 1).sum(), (outcome == 0).sum()))
-    if fewest < 2:
-        msg = ("y must hold two men of each class to choose by cross-validation, "
-               f"got {fewest}. Use select='evidence'.")  # fmt: skip
-        raise ValueError(msg)
-    n_folds, fold, dealt = min(most, fewest), np.empty(len(first), dtype=np.int64), 0
-    for value in (0.0, 1.0):
-        men = random.permutation(np.flatnonzero(outcome == value))
-        fold[men] = (dealt + np.arange(len(men))) % n_folds
-        dealt += len(men)
-    return fold[man]

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfcx, log_ndtr
 
-__all__ = ["orthant_moments", "truncated_mean", "truncated_variance"]
+__all__ = ["mean_and_variance", "orthant_moments", "truncated_mean", "truncated_variance"]
 
 Floats = NDArray[np.float64]
 
+_ROOT_2, _ROOT_2_OVER_PI = math.sqrt(2.0), math.sqrt(2.0 / math.pi)
 _FAR = -50.0  # beyond it 1 + a m - m^2 cancels, and the series is exact to the last digits
 _DEPTH = 32.0  # a range ends where the log density has fallen by this: 1e-14 of the peak
 _LEAST_SLOPE = 1e-3  # a later limit that moves less than this does not move the peak
@@ -53,7 +54,7 @@ def truncated_mean(a: ArrayLike) -> Floats:
     [-0.797885, -1000.001]
     """
     limits = np.asarray(a, dtype=np.float64)
-    return -math.sqrt(2.0 / math.pi) / erfcx(-limits / math.sqrt(2.0))
+    return -_ROOT_2_OVER_PI / erfcx(-limits / _ROOT_2)
 
 
 def truncated_variance(a: ArrayLike) -> Floats:
@@ -86,6 +87,34 @@ def truncated_variance(a: ArrayLike) -> Floats:
     at = np.maximum(limits, _FAR)
     near = np.where(np.isinf(at), 1.0, 1.0 + np.where(mean == 0, 0.0, at) * mean - mean * mean)
     return np.where(limits < _FAR, series, near)
+
+
+def mean_and_variance(a: float) -> tuple[float, float]:
+    """Mean and variance of a standard normal value known to lie below one limit.
+
+    Parameters
+    ----------
+    a : float
+        The limit, in standard deviations from the mean; above minus infinity.
+
+    Returns
+    -------
+    mean, variance : float
+        The same bits as of :func:`truncated_mean` and :func:`truncated_variance`.
+
+    Examples
+    --------
+    >>> mean, variance = mean_and_variance(0.0)
+    >>> round(mean, 6), round(variance, 6)
+    (-0.797885, 0.36338)
+    """
+    mean = -_ROOT_2_OVER_PI / float(erfcx(-a / _ROOT_2))
+    if a < _FAR:
+        inverse = 1.0 / (a * a)
+        return mean, inverse * (1.0 - inverse * (6.0 - 50.0 * inverse))
+    if a == math.inf:
+        return mean, 1.0
+    return mean, 1.0 + (0.0 if mean == 0 else a) * mean - mean * mean
 
 
 def orthant_moments(upper: ArrayLike, covariance: ArrayLike) -> tuple[Floats, Floats]:

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from respredict.model.compiled import Known
 from respredict.model.patterns import CENSORED, MEASURED, regress
 from respredict.model.truncated import orthant_moments, truncated_mean
 
-__all__ = ["Plan", "prepare", "score"]
+__all__ = ["Plan", "prepare", "score", "score_one"]
 
 Floats = NDArray[np.float64]
 
@@ -22,6 +23,8 @@ class Plan(NamedTuple):
     ----------
     measured, censored : list of int
         Positions of those values.
+    lines : ndarray of shape (1 + n_measured, 1 + n_censored, n_refits)
+        What follows, in one.
     intercept : ndarray of shape (n_refits,)
         Log-odds with every measured value at 0, the others at their expected places.
     slopes : ndarray of shape (n_measured, n_refits)
@@ -32,6 +35,8 @@ class Plan(NamedTuple):
         Its slopes on the measured values.
     spread : ndarray of shape (n_refits, n_censored, n_censored)
         Covariance of the censored values about those places.
+    sd : ndarray of shape (n_refits,)
+        Standard deviation of the first of them; empty where there is none.
     pull : ndarray of shape (n_censored, n_refits)
         Log-odds per unit by which a censored value leaves its place, the missing
         ones following it.
@@ -39,11 +44,13 @@ class Plan(NamedTuple):
 
     measured: list[int]
     censored: list[int]
+    lines: Floats
     intercept: Floats
     slopes: Floats
     at: Floats
     to: Floats
     spread: Floats
+    sd: Floats
     pull: Floats
 
 
@@ -91,9 +98,13 @@ def prepare(
     spread = residual[:, c[:, None], c]
     step = np.linalg.solve(spread, residual[:, c])
     pull = (step * slopes[:, None, u]).sum(axis=2)
+    sd = np.sqrt(spread[:, :1, :1].ravel())
+    start = np.concatenate([constant[None], at.T])
+    per_unit = np.concatenate([(slopes[:, o] + gain)[..., None], to], axis=2)
+    lines = np.concatenate([start[None], per_unit.transpose(1, 2, 0)])
     return Plan(
-        o.tolist(), u[c].tolist(), constant, _lines(slopes[:, o] + gain), _lines(at),
-        np.ascontiguousarray(to.transpose(1, 2, 0)), spread, _lines(pull),
+        o.tolist(), u[c].tolist(), lines, lines[0, 0], lines[1:, 0], lines[0, 1:], lines[1:, 1:],
+        spread, sd, _lines(pull),
     )  # fmt: skip
 
 
@@ -132,6 +143,45 @@ def score(plan: Plan, Z: Floats, limits: Floats, censor: NDArray[np.int64]) -> F
     return total
 
 
+def score_one(plan: Plan, known: Known) -> Floats:
+    """Score one man with every model.
+
+    Parameters
+    ----------
+    plan : Plan
+        For the values he has.
+    known : Known
+        What is known of him.
+
+    Returns
+    -------
+    ndarray of shape (n_refits,)
+        Log-odds, newly made; the same bits as of :func:`score`.
+
+    Examples
+    --------
+    >>> one = np.ones((1, 1))
+    >>> plan = prepare(bytes([0]), np.array([-1.0]), 2 * one, one, one[None])
+    >>> score_one(plan, Known(0, bytes([0]), [3.0], (0,)))
+    array([5.])
+    """
+    z = known.z
+    weights = np.array([1.0, *[z[j] for j in plan.measured]])
+    parts = plan.lines * weights[:, None, None]
+    if parts[0].size > 1:
+        total, *expected = np.add.reduce(parts, axis=0)  # line by line
+    else:
+        total, expected = sum(parts[:, 0], np.zeros(1)), []
+    if len(expected) == 1:
+        c = plan.censored[0]
+        side = -float(known.sides[c])
+        room = side * (z[c] - expected[0])
+        total += plan.pull[0] * (side * (plan.sd * truncated_mean(room / plan.sd)))
+    elif expected:
+        total += _pulled(plan, *known.split())[0]
+    return np.asarray(total)
+
+
 def _pulled(plan: Plan, Z: Floats, limits: Floats, censor: NDArray[np.int64]) -> Floats:
     """Log-odds that the sides of the censored values bring."""
     sides, room = [], []
@@ -142,8 +192,7 @@ def _pulled(plan: Plan, Z: Floats, limits: Floats, censor: NDArray[np.int64]) ->
         sides.append(-censor[:, c, None].astype(float))
         room.append(sides[-1] * (limits[:, c, None] - expected))
     if len(room) == 1:
-        sd = np.sqrt(plan.spread[:, 0, 0])
-        return plan.pull[0] * (sides[0] * (sd * truncated_mean(room[0] / sd)))
+        return plan.pull[0] * (sides[0] * (plan.sd * truncated_mean(room[0] / plan.sd)))
     n_refits, n_censored = plan.spread.shape[:2]
     shape = (len(Z), n_refits, n_censored)
     turn = np.stack([np.broadcast_to(s, shape[:2]) for s in sides], axis=2)

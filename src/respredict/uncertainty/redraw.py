@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, ndtri
 
+from respredict.model.compiled import Known
 from respredict.model.patterns import CENSORED, MEASURED, MISSING, by_kind, regress
 from respredict.schema.analytes import analyte
-from respredict.uncertainty.second_sample import Once, Plan, Sum, served
+from respredict.uncertainty.second_sample import Once, Plan, Sum, served, served_one
 
 __all__ = ["Redraw", "blood_noise"]
 
@@ -144,13 +145,32 @@ class Redraw:
             raise ValueError(msg)
         values, bounds = np.asarray(Z, dtype=np.float64), np.asarray(limits, dtype=np.float64)
         sides = np.asarray(censor)
-        ends, reach = np.empty((2, len(values))), float(ndtri((1 + level) / 2))
+        ends, reach = np.empty((2, len(values))), _reach(level)
         for kind, rows in by_kind(values, sides):
             center, sd = served(self._plan(kind), values[rows], bounds[rows], sides[rows])
             ends[0, rows] = center - reach * sd
             ends[1, rows] = center + reach * sd
         low, high = expit(ends)
         return low, high
+
+    def interval_of(self, known: Known, *, level: float = 0.9) -> tuple[float, float]:
+        """Bound the probability that a second sample of one man would be served.
+
+        Parameters
+        ----------
+        known : Known
+            What is known of him.
+        level : float, default=0.9
+            As in :meth:`interval`.
+
+        Returns
+        -------
+        low, high : float
+            The same bits as of :meth:`interval`.
+        """
+        center, sd = served_one(self._plan(known.kind), known)
+        stretch = _reach(level) * sd
+        return float(expit(center - stretch)), float(expit(center + stretch))
 
     def _make_plan(self, kind: bytes) -> Plan:
         state = np.frombuffer(kind, dtype=np.int8)
@@ -177,10 +197,11 @@ class Redraw:
             on = (score.on - slope * value, value, by_others)
             sums = [expect(w, k) for w, k in zip(on, (base, 0.0, place[0]), strict=True)]
             once = Once(
-                slope, np.array([f.constant for f in sums]),
-                np.stack([f.weights for f in sums], axis=1),
+                slope, [f.constant for f in sums],
+                np.stack([f.weights for f in sums], axis=1).tolist(),
                 [f.weights[int(c[0])].item() for f in sums],
                 (np.stack(on) @ spread @ np.stack(on).T).tolist(),
+                float(place[0]), to[:, 0].tolist(), float(residual[0, 0]),
                 math.sqrt(residual[0, 0]), bool(self.noise[known[c[0]]] == 0),
             )  # fmt: skip
         sd = math.sqrt(max(0.0, float(score.on @ spread @ score.on)))
@@ -195,6 +216,12 @@ class Redraw:
         keep = np.asarray(np.linalg.solve(total, own).T, dtype=np.float64)
         spread = total - keep @ own
         return keep, 0.5 * (spread + spread.T)
+
+
+@cache
+def _reach(level: float) -> float:
+    """Return how many standard deviations to either side hold so much of a normal."""
+    return float(ndtri((1 + level) / 2))
 
 
 def _signal(covariance: Floats, noise: Floats) -> tuple[Floats, bool]:

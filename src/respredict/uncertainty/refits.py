@@ -16,8 +16,9 @@ from scipy.special import expit
 
 from respredict.errors import BundleError
 from respredict.model.affine import affine
+from respredict.model.compiled import Known
 from respredict.model.patterns import by_kind
-from respredict.uncertainty.ensemble import Plan, prepare, score
+from respredict.uncertainty.ensemble import Plan, prepare, score, score_one
 
 __all__ = ["Refits", "fit_refits"]
 
@@ -152,6 +153,26 @@ class Refits:
         low, high = expit(ends)
         return low, high
 
+    def interval_of(self, known: Known, *, level: float = 0.9) -> tuple[float, float]:
+        """Bound the mean prediction for one man.
+
+        Parameters
+        ----------
+        known : Known
+            What is known of him.
+        level : float, default=0.9
+            As in :meth:`interval`.
+
+        Returns
+        -------
+        low, high : float
+            The same bits as of :meth:`interval`.
+        """
+        eta = score_one(self._plan(known.kind), known)
+        eta.sort()
+        low, high = _percentile(eta, (1 - level) / 2), _percentile(eta, (1 + level) / 2)
+        return float(expit(low)), float(expit(high))
+
     def to_bytes(self) -> bytes:
         """Write the arrays as an ``.npz`` file: the same bytes for the same refits."""
         content = io.BytesIO()
@@ -198,11 +219,13 @@ class Refits:
         return prepare(kind, self.intercept, self.slopes, self.mean, self.covariance)
 
 
-def _percentile(ordered: Floats, share: float) -> Floats:
-    """Return a percentile of each row, linear between two places."""
-    last = ordered.shape[1] - 1
+def _percentile(ordered: Floats, share: float) -> Any:
+    """Return a percentile of each row, or of one, linear between two places."""
+    last = ordered.shape[-1] - 1
     k = int(share * last)
-    low, high = ordered[:, k], ordered[:, min(k + 1, last)]
+    ends = (k, min(k + 1, last))
+    low: Any
+    low, high = map(ordered.item, ends) if ordered.ndim == 1 else (ordered[:, at] for at in ends)
     return low + (share * last - k) * (high - low)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -109,6 +110,37 @@ class Reporting:
                 other |= limits > self.most[i] + _SAME_LIMIT
                 wrong |= (censor == side) & other
         return wrong if wrong.any() else None
+
+    def broken_of(self, z: Sequence[float], sides: Sequence[int]) -> list[bool] | None:
+        """Say which values of one man these laboratories would have reported otherwise.
+
+        Parameters
+        ----------
+        z : sequence of float of length n_values
+            The limit where censored, NaN where missing.
+        sides : sequence of int of length n_values
+            -1, 0 or 1.
+
+        Returns
+        -------
+        list of bool of length n_values or None
+            As of :meth:`broken`.
+        """
+        wrong = []
+        for value, side, (low, high, *limits) in zip(z, sides, self._plain, strict=True):
+            if side:
+                least, most = limits[side > 0]
+                wrong.append(value < least - _SAME_LIMIT or value > most + _SAME_LIMIT)
+            else:
+                wrong.append(value - low < -_ROUNDING or value - high > _ROUNDING)
+        return wrong if True in wrong else None
+
+    @cached_property
+    def _plain(self) -> list[tuple[Any, ...]]:
+        """Return least and greatest number and, by side, limits; one a value."""
+        ends = zip(self.least.tolist(), self.most.tolist(), strict=True)
+        limits = [list(zip(*of, strict=True)) for of in ends]
+        return list(zip(*self.numbers.tolist(), *limits, strict=True))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON, null where nothing was seen."""

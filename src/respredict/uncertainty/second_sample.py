@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from respredict.model.truncated import orthant_moments, truncated_mean, truncated_variance
+from respredict.model.compiled import Known
+from respredict.model.plans import Column
+from respredict.model.truncated import (
+    mean_and_variance,
+    orthant_moments,
+    truncated_mean,
+    truncated_variance,
+)
 
-__all__ = ["served"]
+__all__ = ["served", "served_one"]
 
 Floats = NDArray[np.float64]
 
@@ -33,11 +42,14 @@ class Once(NamedTuple):
     """
 
     slope: float  # of the log-odds in the value
-    constants: Floats  # what is expected of the sums given the first sample
-    weights: Floats  # (n_known, 3)
-    follows: list[float]  # their weights on the first value
+    constants: list[float]  # what is expected of the sums given the first sample
+    lines: list[list[float]]  # their weights on each known value
+    follows: list[float]  # their weights on the censored one
     spread: list[list[float]]  # their covariance, given the whole first sample
-    sd: float  # of the value, given the others of its sample
+    place: float  # of the value given the others of its sample, were all at 0
+    to: list[float]  # its slopes on the measured values
+    residual: float  # its variance given them
+    sd: float  # the root of it
     fixed: bool  # a second blood sample cannot change it
 
 
@@ -81,7 +93,51 @@ def served(
         return _in_full(plan, first, after)
     c = plan.censored[0]
     side = -censor[:, c].astype(np.float64)
-    return _again(plan.known, plan.once, first, after[:, 0, 0], side * limits[:, c], side)
+    sums = np.empty((len(first), 3))
+    sums[:] = plan.once.constants
+    for j, line in zip(plan.known, plan.once.lines, strict=True):
+        sums += first[:, j, None] * line
+    limit = side * limits[:, c]
+    mean, variance = _again(plan.once, list(sums.T), after[:, 0, 0], limit, side)
+    return np.asarray(mean), np.sqrt(variance)
+
+
+def served_one(plan: Plan, known: Known) -> tuple[float, float]:
+    """Match the log-odds that a second sample of one man would be served.
+
+    Parameters
+    ----------
+    plan : Plan
+        For the values he has.
+    known : Known
+        What is known of him.
+
+    Returns
+    -------
+    mean, sd : float
+        The same bits as of :func:`served`.
+    """
+    z, once = known.z, plan.once
+    if not plan.censored:
+        mean = plan.score.constant
+        for j, weight in zip(plan.known, plan.score.each, strict=True):
+            mean += weight * z[j]
+        return mean, plan.sd
+    if once is None:
+        means, sds = served(plan, *known.split())
+        return float(means[0]), float(np.ravel(sds)[0])
+    c, place, first = plan.censored[0], once.place, list(z)
+    for j, weight in zip(plan.measured, once.to, strict=True):
+        place += weight * z[j]
+    side = -float(known.sides[c])
+    shift, variance = mean_and_variance(side * (z[c] - place) / once.sd)
+    first[c] = place + side * (once.sd * shift)
+    sums = once.constants
+    for j, line in zip(plan.known, once.lines, strict=True):
+        sums = [total + first[j] * weight for total, weight in zip(sums, line, strict=True)]
+    after = once.residual * variance
+    expected, spread = _again(once, sums, after, side * z[c], side)
+    return float(expected), float(np.sqrt(spread))
 
 
 def _expected(of: Sum, known: list[int], first: Floats) -> Floats:
@@ -127,36 +183,45 @@ def _in_full(plan: Plan, first: Floats, after: Floats) -> tuple[Floats, Floats]:
 
 
 def _again(
-    known: list[int], once: Once, first: Floats, after: Floats, limit: Floats, side: Floats
-) -> tuple[Floats, Floats]:
+    once: Once, sums: Sequence[Column], after: Column, limit: Column, side: Column
+) -> tuple[Column, Column]:
     """Match the log-odds where the censored value is a number then, or again a side.
 
-    The value, its place and its limit are turned, so that the side is below.
+    The value, its place and its limit are turned, so that the side is below. Returns
+    their mean and variance.
     """
-    sums = np.empty((len(first), 3))
-    sums[:] = once.constants
-    for j, line in zip(known, once.weights, strict=True):
-        sums += first[:, j, None] * line
-    rest, value, place = sums[:, 0], side * sums[:, 1], side * sums[:, 2]
+    rest, value, place = sums[0], side * sums[1], side * sums[2]
     slope, (by_rest, by_value, by_place), S = side * once.slope, once.follows, once.spread
     rr, vv = S[0][0] + by_rest**2 * after, S[1][1] + by_value**2 * after
     pp, pv = S[2][2] + by_place**2 * after, S[1][2] + by_place * by_value * after
     rv = side * (S[0][1] + by_rest * by_value * after)
     rp = side * (S[0][2] + by_rest * by_place * after)
-    sd = np.sqrt(vv)
-    a = np.full(len(first), _SURELY) if once.fixed else (limit - value) / sd
+    sd = _root(vv)
+    a = _SURELY if once.fixed else (limit - value) / sd
     # again a side: the log-odds take its mean there, which follows the other values
-    step = sd * truncated_mean(a)
+    (a_mean, a_variance), (minus_mean, minus_variance) = _below(a), _below(-a)
+    step = sd * a_mean
     b = (limit - (place + pv / vv * step)) / once.sd
-    m_side = rest + rv / vv * step + slope * (limit - once.sd * (b - truncated_mean(b)))
-    bent = slope * truncated_variance(b)
+    b_mean, b_variance = _below(b)
+    m_side = rest + rv / vv * step + slope * (limit - once.sd * (b - b_mean))
+    bent = slope * b_variance
     pull = rv + bent * pv
-    v_side = rr + bent * (2.0 * rp + bent * pp) - pull * pull / vv * (1.0 - truncated_variance(a))
+    v_side = rr + bent * (2.0 * rp + bent * pp) - pull * pull / vv * (1.0 - a_variance)
     # a number: the log-odds are linear in it
-    step = -sd * truncated_mean(-a)
+    step = -sd * minus_mean
     pull = rv + slope * vv
     m_number = rest + slope * value + pull / vv * step
-    v_number = rr + slope * (rv + pull) - pull * pull / vv * (1.0 - truncated_variance(-a))
+    v_number = rr + slope * (rv + pull) - pull * pull / vv * (1.0 - minus_variance)
     again, apart = ndtr(a), m_side - m_number
     mean = m_number + again * apart
-    return mean, np.sqrt(v_number + again * (v_side - v_number + (1.0 - again) * apart * apart))
+    return mean, v_number + again * (v_side - v_number + (1.0 - again) * apart * apart)
+
+
+def _below(a: Column) -> tuple[Column, Column]:
+    if isinstance(a, np.ndarray):
+        return truncated_mean(a), truncated_variance(a)
+    return mean_and_variance(a)
+
+
+def _root(value: Column) -> Column:
+    return np.sqrt(value) if isinstance(value, np.ndarray) else math.sqrt(value)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from respredict.errors import BundleError
+from respredict.model.compiled import Known
 from respredict.model.joint_normal import fit_joint_normal
 from respredict.schema.analytes import ANALYTES
 from respredict.uncertainty.reporting import Reporting
 from respredict.uncertainty.unlikely import Unlikely
 
-__all__ = ["Support", "SupportResult", "fit_support"]
+__all__ = ["Seen", "Support", "SupportResult", "fit_support"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,6 +27,30 @@ _TAIL, _END = 0.2, 0.025  # shares of the scores between which the limit is read
 _TOLERANCE = 1e-4
 _REPORTED_OTHERWISE = 2.0  # least score of a value that no training man's report could hold
 _FEWEST = 3  # men for each value
+
+
+class Seen(NamedTuple):
+    """What the check says of one man, as in ``SupportResult``.
+
+    Parameters
+    ----------
+    outside : bool
+        Whether he is unlike the men the model learned from.
+    score : float
+        How unlike.
+    least_expected, unit_analyte : int
+        The least expected of his values, and the one likelier in another unit; or -1.
+    in_doubt, reported_otherwise : bool
+        Whether that one was likelier than not typed so, and whether a value lies where
+        the training men's laboratories write none.
+    """
+
+    outside: bool
+    score: float
+    least_expected: int
+    unit_analyte: int
+    in_doubt: bool
+    reported_otherwise: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +90,14 @@ class SupportResult:
     unit_analyte: Ints
     in_doubt: NDArray[np.bool_]
     reported_otherwise: NDArray[np.bool_]
+
+    def take(self, row: int) -> Seen:
+        """Return what is said of one man."""
+        return Seen(
+            bool(self.outside[row]), float(self.score[row]), int(self.least_expected[row]),
+            int(self.unit_analyte[row]), bool(self.in_doubt[row]),
+            bool(self.reported_otherwise[row]),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,6 +251,41 @@ class Support:
         unit = np.where(told, unit, -1)
         least = np.where(told, np.argmax(off, axis=1), -1) if told.any() else unit.copy()
         return SupportResult(outside, score, least, unit, doubt, odd)
+
+    def look_at(self, known: Known, stated_units: Sequence[int]) -> Seen:
+        """Say of one man whether he is like the men the model learned from.
+
+        Parameters
+        ----------
+        known : Known
+            What is known of him.
+        stated_units : sequence of int of length n_values
+            As in :meth:`check`.
+
+        Returns
+        -------
+        Seen
+            The same bits as of :meth:`check`.
+        """
+        z, sides = known.z, known.sides
+        factors = self.unlikely.log_factor.tolist()
+        to_other = [-f if unit else f for f, unit in zip(factors, stated_units, strict=True)]
+        score, off, unit, doubt = self.unlikely.glance(known, to_other)
+        score = max(score, 0.0) / self.limit
+        wrong = self.reporting.broken_of(z, sides)
+        if wrong is not None:
+            score = max(score, _REPORTED_OTHERWISE)
+            off = [math.inf if w else o for w, o in zip(wrong, off, strict=True)]
+            other = [value + step for value, step in zip(z, to_other, strict=True)]
+            again = self.reporting.broken_of(other, sides) or [False] * len(z)
+            tried = zip(wrong, to_other, again, strict=True)
+            mended = [bad and step != 0 and not still for bad, step, still in tried]
+            if True in mended and not doubt:
+                unit = mended.index(True)
+        outside = score > 1.0
+        if not (outside or doubt):
+            return Seen(outside, score, -1, -1, doubt, wrong is not None)
+        return Seen(outside, score, off.index(max(off)), unit, doubt, wrong is not None)
 
 
 def fit_support(

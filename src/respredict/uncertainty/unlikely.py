@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc, ndtr, ndtri, stdtr
 
+from respredict.model.compiled import Known
 from respredict.model.patterns import CENSORED, MEASURED, by_kind, regress
 
-__all__ = ["Look", "Unlikely"]
+__all__ = ["Glance", "Look", "Unlikely"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 # Beside an unlikely combination, a value too far to the side on which another unit
 # would put it, and an unlikely side of a limit, may flag a man: so much of the share.
-_UNIT_WEIGHT, _SIDE_WEIGHT = 0.5, 0.2
+_LOG_UNIT_WEIGHT, _LOG_SIDE_WEIGHT = math.log(0.5), math.log(0.2)
 # One value in fifty is taken to be typed in another unit; readings spread as a
 # Student t of 8 degrees of freedom, as in respredict.schema.analytes.
 _LOG_ODDS_OF_TYPING_RIGHT = math.log(49.0)
@@ -49,6 +51,27 @@ class Look(NamedTuple):
     doubt: NDArray[np.bool_]
 
 
+class Glance(NamedTuple):
+    """What is seen of one man, as in ``Look``.
+
+    Parameters
+    ----------
+    score : float
+        Minus log of the least p-value, weighted.
+    off : list of float of length n_values
+        How many standard deviations each value lies from its place given the others.
+    unit : int
+        Which value another unit would make likelier, where that is the score; or -1.
+    doubt : bool
+        Whether that value was likelier than not typed in the other unit.
+    """
+
+    score: float
+    off: list[float]
+    unit: int
+    doubt: bool
+
+
 class _Plan(NamedTuple):
     """What holds for all men who have the same values."""
 
@@ -66,6 +89,20 @@ class _Plan(NamedTuple):
     place: Floats
     to: Floats
     side_sd: Floats
+    each: _Each
+
+
+class _Each(NamedTuple):
+    """The same in plain numbers, for one man."""
+
+    center: list[float]
+    precision: list[list[float]]
+    sd: list[float]
+    scale: list[float]
+    in_units: list[int]
+    place: list[float]
+    to: list[list[float]]  # one line a censored value
+    side_sd: list[float]
 
 
 class Unlikely:
@@ -126,6 +163,23 @@ class Unlikely:
                 whole[rows] = part
         return seen
 
+    def glance(self, known: Known, to_other: Sequence[float]) -> Glance:
+        """Measure one man.
+
+        Parameters
+        ----------
+        known : Known
+            What is known of him.
+        to_other : sequence of float of length n_values
+            As in :meth:`look`.
+
+        Returns
+        -------
+        Glance
+            The same bits as of :meth:`look`.
+        """
+        return _glance(self._plan(known.kind), known, to_other)
+
     def _make_plan(self, kind: bytes) -> _Plan:
         state = np.frombuffer(kind, dtype=np.int8)
         o, c = np.flatnonzero(state == MEASURED), np.flatnonzero(state == CENSORED)
@@ -137,10 +191,14 @@ class Unlikely:
         to, residual = regress(self.covariance, o, c)
         to_f = n * (n - k) / (k * (n * n - 1.0)) if k else 0.0
         in_units = np.flatnonzero(self.log_factor[o])
+        center, scale = self.mean[o], 1.0 / own
+        place, side_sd = self.mean[c] - self.mean[o] @ to, np.sqrt(np.diagonal(residual))
+        told = (center, precision, sd, scale, in_units, place, to.T, side_sd)
+        plain: list[Any] = [part.tolist() for part in told]
         return _Plan(
-            o.tolist(), slice(None) if k == len(state) else o, self.mean[o], precision, sd,
-            1.0 / own, n - k, to_f, in_units, o[in_units], c.tolist(),
-            self.mean[c] - self.mean[o] @ to, to, np.sqrt(np.diagonal(residual)),
+            o.tolist(), slice(None) if k == len(state) else o, center, precision, sd,
+            scale, n - k, to_f, in_units, o[in_units], c.tolist(),
+            place, to, side_sd, _Each(*plain),
         )  # fmt: skip
 
 
@@ -155,19 +213,58 @@ def _look(plan: _Plan, Z: Floats, limits: Floats, censor: Ints, to_other: Floats
     unit, doubt = np.full(len(Z), -1), np.zeros(len(Z), dtype=bool)
     for i, c in enumerate(plan.censored):
         p = _side(plan, i, Z, limits[:, c], censor[:, c])
-        score = np.maximum(score, math.log(_SIDE_WEIGHT) - np.log(p + _TINY))
+        score = np.maximum(score, _LOG_SIDE_WEIGHT - np.log(p + _TINY))
         off[:, c] = np.maximum(-ndtri(p + _TINY), 0.0)
     z, step = z[:, plan.in_units], to_other[:, plan.units] / plan.sd[plan.in_units]
     nearer = np.abs(z + step) < np.abs(z)  # the other reading is nearer to its place
     if nearer.any():
         odds = _log_t(z + step) - _log_t(z) - _LOG_ODDS_OF_TYPING_RIGHT
         p = np.where(nearer, stdtr(plan.freedom, -np.abs(z)), 1.0)
-        tails = math.log(_UNIT_WEIGHT) - np.log(p + _TINY)
+        tails = _LOG_UNIT_WEIGHT - np.log(p + _TINY)
         for i, j in enumerate(plan.units):
             tail, sure = tails[:, i], odds[:, i] > 0
             unit = np.where(sure | ((tail > score) & ~doubt), j, unit)
             score, doubt = np.maximum(score, tail), doubt | sure
     return Look(score, off, unit, doubt)
+
+
+def _glance(plan: _Plan, known: Known, to_other: Sequence[float]) -> Glance:
+    """Measure one man: what :func:`_look` does, in plain numbers."""
+    each, z, measured = plan.each, known.z, plan.measured
+    off = [0.0] * len(z)
+    away = [z[j] - at for j, at in zip(measured, each.center, strict=True)]
+    turned, total = [0.0] * len(away), 0.0
+    for a, line in zip(away, each.precision, strict=True):
+        turned = [t + a * weight for t, weight in zip(turned, line, strict=True)]
+    for a, t in zip(away, turned, strict=True):
+        total += a * t
+    apart = [t * scale / sd for t, scale, sd in zip(turned, each.scale, each.sd, strict=True)]
+    for j, distance in zip(measured, apart, strict=True):
+        off[j] = abs(distance)
+    p = float(fdtrc(len(measured), plan.freedom, total * plan.to_f)) if measured else 1.0
+    score = -_log_p(p)
+    for i, c in enumerate(plan.censored):
+        place = each.place[i]
+        for j, weight in zip(measured, each.to[i], strict=True):
+            place += weight * z[j]
+        p = float(ndtr(-known.sides[c] * (z[c] - place) / each.side_sd[i]))
+        score = max(score, _LOG_SIDE_WEIGHT - _log_p(p))
+        off[c] = max(float(-ndtri(p + _TINY)), 0.0)
+    unit, doubt = -1, False
+    for i in each.in_units:
+        distance, j = apart[i], measured[i]
+        moved = distance + to_other[j] / each.sd[i]
+        if abs(moved) < abs(distance):  # the other reading is nearer to its place
+            odds = float(_log_t(moved) - _log_t(distance)) - _LOG_ODDS_OF_TYPING_RIGHT
+            p = float(stdtr(plan.freedom, -abs(distance)))
+            tail, sure = _LOG_UNIT_WEIGHT - _log_p(p), odds > 0
+            unit = j if sure or (tail > score and not doubt) else unit
+            score, doubt = max(score, tail), doubt or sure
+    return Glance(score, off, unit, doubt)
+
+
+def _log_p(p: float) -> float:
+    return float(np.log(p + _TINY))
 
 
 def _distance(plan: _Plan, Z: Floats) -> tuple[Floats, Floats]:
@@ -190,6 +287,6 @@ def _side(plan: _Plan, i: int, Z: Floats, limit: Floats, censor: Ints) -> Floats
     return ndtr(-censor * (limit - place) / plan.side_sd[i])
 
 
-def _log_t(z: Floats) -> Floats:
+def _log_t(z: Any) -> Any:
     """Log density of a Student t, up to a constant."""
     return -(_DEGREES_OF_FREEDOM + 1) / 2 * np.log1p(z * z / _DEGREES_OF_FREEDOM)
