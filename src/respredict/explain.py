@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,11 @@ from scipy.special import expit
 
 from respredict.errors import ExplanationError
 from respredict.model.affine import affine
-from respredict.model.compiled import PLANS_KEPT, CompiledImputer
+from respredict.model.compiled import PLANS_KEPT, CompiledImputer, Known
 from respredict.model.games import Game, game
 from respredict.model.plans import Column
 
-__all__ = ["TOLERANCE", "Explained", "Explainer"]
+__all__ = ["TOLERANCE", "Explained", "Explainer", "One"]
 
 Floats = NDArray[np.float64]
 
@@ -79,6 +79,16 @@ class Explained:
             self.completed[one],
         )
 
+    def one(self, row: int) -> One:
+        """Return the part of one man, in plain numbers."""
+        return One(
+            self.base,
+            float(self.log_odds[row]),
+            float(self.probability[row]),
+            self.contributions[row].tolist(),
+            self.completed[row].tolist(),
+        )
+
     def check(self) -> float:
         """Return the greatest error of the sums over these men.
 
@@ -87,22 +97,68 @@ class Explained:
         ExplanationError
             If it exceeds ``TOLERANCE``: such an answer must not leave.
         """
-        one = len(self.log_odds) == 1
         total: Column = self.base
-        for part in self.contributions[0].tolist() if one else self.contributions.T:
+        for part in self.contributions.T:
             total = total + part
         with np.errstate(divide="ignore"):
             served = np.log(self.probability) - np.log1p(-self.probability)
         # Beyond, the probability has not digits enough to tell its own log-odds.
         served = np.where(np.abs(self.log_odds) < _LOG_ODDS_TOLD, served, self.log_odds)
-        error = float(np.abs(total - served).max(initial=0.0))
-        if not error <= TOLERANCE:
-            msg = (
-                f"base and contributions must sum to the served log-odds within {TOLERANCE:g}, "
-                f"got an error of {error:.3g}. Do not serve this model; register it again."
-            )
-            raise ExplanationError(msg)
-        return error
+        return _allowed(float(np.abs(total - served).max(initial=0.0)))
+
+
+class One(NamedTuple):
+    """The same of one man, in plain numbers.
+
+    Parameters
+    ----------
+    base : float
+        Log-odds of the reference man.
+    log_odds, probability : float
+        As served.
+    contributions : list of float of length n_inputs
+        In log-odds; 0 for an input that he lacks.
+    completed : list of float of length n_values
+        The values the model used, on its own scale.
+
+    Examples
+    --------
+    >>> One(0.0, 0.0, 0.5, [0.0], [0.0]).check()
+    0.0
+    """
+
+    base: float
+    log_odds: float
+    probability: float
+    contributions: list[float]
+    completed: list[float]
+
+    def check(self) -> float:
+        """Return the error of the sum.
+
+        Raises
+        ------
+        ExplanationError
+            If it exceeds ``TOLERANCE``: such an answer must not leave.
+        """
+        total = self.base
+        for part in self.contributions:
+            total += part
+        served, p = self.log_odds, self.probability
+        if abs(served) < _LOG_ODDS_TOLD:
+            served = float(np.log(p)) - float(np.log1p(-p))
+        return _allowed(abs(total - served))
+
+
+def _allowed(error: float) -> float:
+    """Return the error of a sum, if it may be served."""
+    if not error <= TOLERANCE:
+        msg = (
+            f"base and contributions must sum to the served log-odds within {TOLERANCE:g}, "
+            f"got an error of {error:.3g}. Do not serve this model; register it again."
+        )
+        raise ExplanationError(msg)
+    return error
 
 
 class Explainer:
@@ -179,9 +235,9 @@ class Explainer:
         """
         matrix = np.asarray(X, dtype=np.float64)
         if len(matrix) == 1:
-            code, z = self._imputer.read_one(matrix)
-            plan = self._imputer.plan(code)
-            return expit(np.atleast_1d(self._log_odds(plan.complete(z, plan.away(z)))))
+            known = self._imputer.read_one(matrix[0].tolist())
+            plan = self._imputer.plan(known.code)
+            return expit(np.atleast_1d(self._log_odds(plan.complete(known.z, plan.away(known.z)))))
         found = np.empty(len(matrix))
         for code, rows, z in self._imputer.read(matrix, lambda _: _MEN_AT_ONCE):
             plan = self._imputer.plan(code)
@@ -203,7 +259,9 @@ class Explainer:
         """
         matrix = np.asarray(X, dtype=np.float64)
         if len(matrix) == 1:
-            return self._explain_one(matrix)
+            one = self.explain_one(self.read_one(matrix[0].tolist()))
+            log_odds, probability, *lines = (np.array([part]) for part in one[1:])
+            return Explained(one.base, log_odds, probability, *lines)
         n = len(matrix)
         log_odds, probability = np.empty(n), np.empty(n)
         contributions, completed = np.zeros((len(self.inputs), n)), np.empty((len(self.mean), n))
@@ -219,17 +277,45 @@ class Explainer:
                 contributions[j][rows] = value
         return Explained(self.base, log_odds, probability, contributions.T, completed.T)
 
-    def _explain_one(self, X: Floats) -> Explained:
-        """Do the same for one man, in floats: an array a value is dear for one number."""
-        code, z = self._imputer.read_one(X)
-        game = self._game(code)
+    def read_one(self, row: Sequence[float]) -> Known:
+        """Return what is known of one man.
+
+        Parameters
+        ----------
+        row : sequence of float of length n_columns
+            As the pipeline takes it.
+
+        Returns
+        -------
+        Known
+            The same numbers as among others.
+        """
+        return self._imputer.read_one(row)
+
+    def explain_one(self, known: Known) -> One:
+        """Score and explain one man, in floats: an array a value is dear for one number.
+
+        Parameters
+        ----------
+        known : Known
+            As :meth:`read_one` gives it.
+
+        Returns
+        -------
+        One
+            The same bits as of :meth:`explain`.
+        """
+        game, z = self._game(known.code), known.z
         away = game.plan.away(z)
         done = game.plan.complete(z, away)
-        contributions = np.zeros((1, len(self.inputs)))
+        contributions = [0.0] * len(self.inputs)
         for j, value in game.values(z, away):
-            contributions[0, j] = value
-        log_odds = np.array([self._log_odds(done)], dtype=np.float64).reshape(1)
-        return Explained(self.base, log_odds, expit(log_odds), contributions, np.array([done]))
+            contributions[j] = float(value)
+        # A curved model gives an array of one.
+        log_odds = self._log_odds(done)
+        served = log_odds if isinstance(log_odds, float) else float(log_odds[0])
+        completed = [float(value) for value in done]
+        return One(self.base, served, float(expit(served)), contributions, completed)
 
     def _log_odds(self, done: Sequence[Column]) -> Column:
         """Score completed values as the pipeline's other steps do."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from respredict.evidence import Rule, fact, load
 from respredict.schema.analytes import analyte
@@ -19,10 +19,13 @@ from respredict.words.cautions import (
     Row,
     azoospermia_caution,
     azoospermic,
+    caution_frames,
     cautions,
+    every_notice,
     listed,
     notices,
     on_treatment,
+    own_notices,
     reading,
 )
 
@@ -30,13 +33,18 @@ __all__ = [
     "azoospermia_caution",
     "before_after",
     "candidate_criteria",
+    "caution_frames",
     "cautions",
+    "every_notice",
     "monitoring",
     "notices",
     "on_treatment",
+    "own_notices",
     "protocols",
     "published_groups",
     "safety",
+    "settled_criteria",
+    "settled_groups",
 ]
 
 #: Bone density is repeated after one to two years: from one year on, use is called long.
@@ -113,8 +121,7 @@ def published_groups(request: Request, t_e2: Quantity | None, t_lh: Quantity | N
     >>> groups[1]["reason"]
     'total testosterone and estradiol are missing'
     """
-    groups = _judged("patient_groups", "group", "belongs", "observed")
-    told = [_judge(entry, request, t_e2, t_lh) for entry in groups]
+    told = [_judge(entry, request, t_e2, t_lh) for entry in _groups()]
     if azoospermic(request):
         at, row = _azoospermic_group()
         told[at] = row
@@ -143,8 +150,41 @@ def candidate_criteria(request: Request, t_e2: Quantity | None, t_lh: Quantity |
     >>> [(row["criterion"], row["met"]) for row in criteria][2:4]
     [('BMI of 25 or more', True), ('T/E2 below 10', False)]
     """
-    criteria = _judged("candidates", "criterion", "met", "evidence")
-    return [_judge(entry, request, t_e2, t_lh) for entry in criteria]
+    return [_judge(entry, request, t_e2, t_lh) for entry in _criteria()]
+
+
+def settled_groups() -> tuple[tuple[Row, ...], ...]:
+    """Return the forms in which each published group is told where nothing is open.
+
+    Returns
+    -------
+    tuple of tuple of dict
+        One tuple a group: the rows that :func:`published_groups` shares between
+        answers, and last the one without its reason, where it stays open.
+    """
+    forms = [list(entry[2:]) for entry in _groups()]
+    at, row = _azoospermic_group()
+    forms[at].insert(0, row)
+    return tuple(map(tuple, forms))
+
+
+def settled_criteria() -> tuple[tuple[Row, ...], ...]:
+    """Return the forms in which each criterion is told, as :func:`settled_groups` does.
+
+    Returns
+    -------
+    tuple of tuple of dict
+        One tuple a criterion.
+    """
+    return tuple(entry[2:] for entry in _criteria())
+
+
+def _groups() -> tuple[_Entry, ...]:
+    return _judged("patient_groups", "group", "belongs", "observed")
+
+
+def _criteria() -> tuple[_Entry, ...]:
+    return _judged("candidates", "criterion", "met", "evidence")
 
 
 def protocols() -> list[Row]:
@@ -242,7 +282,7 @@ def _judged(table: str, subject: str, verdict: str, said: str) -> tuple[_Entry, 
 def _judge(entry: _Entry, request: Request, t_e2: Quantity | None, t_lh: Quantity | None) -> Row:
     rules, name, met, unmet, unsettled = entry
     if name == "bmi":
-        measured = None if request.bmi is None else Quantity(request.bmi, "kg/m2")
+        measured = None if request.bmi is None else _bmi(request.bmi)
     elif name in _RATIOS:
         measured = t_e2 if name == "t_e2" else t_lh
     else:
@@ -253,6 +293,11 @@ def _judge(entry: _Entry, request: Request, t_e2: Quantity | None, t_lh: Quantit
     if False in verdicts:
         return unmet
     return {**unsettled, "reason": _why_open(request, name)} if None in verdicts else met
+
+
+@lru_cache(maxsize=64)
+def _bmi(value: float) -> Quantity:
+    return Quantity(value, "kg/m2")
 
 
 def _why_open(request: Request, name: str) -> str:
@@ -273,7 +318,7 @@ def _why_open(request: Request, name: str) -> str:
 def _azoospermic_group() -> tuple[int, Row]:
     """Return the oligozoospermic group as an azoospermic man reads it: with both reports."""
     at = next(i for i, row in enumerate(load("patient_groups")) if len(row.rules) > 1)
-    unmet = _judged("patient_groups", "group", "belongs", "observed")[at][3]
+    unmet = _groups()[at][3]
     also = " Another report saw some azoospermic or cryptozoospermic men improve."
     source = f"{unmet['source']}; {fact('yang_azoospermia').source}"
     return at, {**unmet, "observed": unmet["observed"] + also, "source": source}

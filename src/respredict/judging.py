@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import datetime
-import math
+from functools import cache
 from typing import Any
 
 from respredict import guidance
-from respredict.chance import chance_for
-from respredict.outcome import Scheme, total_motile_count
-from respredict.schema.analytes import analyte, likelier_unit
-from respredict.schema.quantities import Comparator, Quantity, rule_at_least, rule_below
+from respredict.baseline import baseline_count, chance_of, motile_count
+from respredict.outcome import Scheme
+from respredict.schema.analytes import Unit, analyte, likelier_unit
+from respredict.schema.quantities import Quantity, rule_at_least, rule_below
 from respredict.schema.request import Request
-from respredict.uncertainty.support import SupportResult
+from respredict.uncertainty.support import Seen
 
 __all__ = [
-    "baseline_count",
     "cautions",
     "chance",
     "derived",
     "has",
+    "imputed",
     "label",
     "ratio",
     "reasons",
@@ -35,8 +35,6 @@ STALE_DAYS = 180
 RECENT_TESTOSTERONE_DAYS = 90
 BODY = ("age", "bmi")
 _CHECK_UNIT = "Check the unit on the laboratory's report and send it again."
-
-_SIDES: dict[int, Comparator] = {-1: "<", 0: "", 1: ">"}
 
 
 def has(request: Request, name: str) -> bool:
@@ -57,6 +55,7 @@ def has(request: Request, name: str) -> bool:
     return getattr(request, name) is not None if name in BODY else name in request.quantities
 
 
+@cache
 def label(name: str) -> str:
     """Return an input's name as a sentence begins with it.
 
@@ -134,11 +133,7 @@ def cautions(
     list of dict
         ``{code, text}``, with ``source`` or ``input`` where there is one.
     """
-    found: list[dict[str, str]] = []
-    for name in inputs:
-        if not has(request, name):
-            text = f"{label(name)} is missing and was estimated from his other values."
-            found.append({"code": "value_imputed", "input": name, "text": text})
+    found = [imputed(name) for name in inputs if not has(request, name)]
     found += _stale(request, today)
     count = request.quantities.get("sperm_concentration")
     azoospermic = count is not None and not count.comparator and count.value == 0
@@ -147,9 +142,25 @@ def cautions(
     return [*found, *guidance.cautions(request)]
 
 
-def unlike(
-    request: Request, inputs: tuple[str, ...], result: SupportResult | None, row: int
-) -> list[dict[str, str]]:
+@cache
+def imputed(name: str) -> dict[str, str]:
+    """Return the caution of an input that he lacks; shared between answers.
+
+    Parameters
+    ----------
+    name : str
+        ``age``, ``bmi`` or an analyte.
+
+    Returns
+    -------
+    dict
+        ``{code, input, text}``.
+    """
+    text = f"{label(name)} is missing and was estimated from his other values."
+    return {"code": "value_imputed", "input": name, "text": text}
+
+
+def unlike(request: Request, inputs: tuple[str, ...], seen: Seen | None) -> list[dict[str, str]]:
     """Say whether a man is unlike the men the model learnt from, and in which value.
 
     Parameters
@@ -158,26 +169,24 @@ def unlike(
         In canonical units.
     inputs : tuple of str
         What the model uses.
-    result : SupportResult or None
+    seen : Seen or None
         Of the joint check; None where the model has none.
-    row : int
-        Which of its men he is.
 
     Returns
     -------
     list of dict
         A reason ``unit_in_doubt`` or a caution ``outside_support``, or nothing.
     """
-    if result is None or not (result.outside[row] or result.in_doubt[row]):
+    if seen is None or not (seen.outside or seen.in_doubt):
         return []
-    suspect = int(result.unit_analyte[row])
+    suspect = seen.unit_analyte
     if suspect >= 0:
-        doubted = bool(result.in_doubt[row]) and inputs[suspect] not in request.confirmed
-        if not (doubted or result.outside[row]):
+        doubted = seen.in_doubt and inputs[suspect] not in request.confirmed
+        if not (doubted or seen.outside):
             return []
         return [_other_unit(request, inputs[suspect], doubted=doubted)]
-    name = inputs[min(int(result.least_expected[row]), len(inputs) - 1)]
-    if result.reported_otherwise[row]:
+    name = inputs[min(seen.least_expected, len(inputs) - 1)]
+    if seen.reported_otherwise:
         text = (
             f"{label(name)} {_given(request, name)} is not how the laboratories of the men the "
             "model learnt from report it: another assay, or another unit."
@@ -188,26 +197,6 @@ def unlike(
         f"expected is {label(name) if name == 'bmi' else _named(name)} {_given(request, name)}."
     )
     return [{"code": "outside_support", "input": name, "text": text}]
-
-
-def baseline_count(request: Request, of: Scheme) -> Quantity | None:
-    """Return the baseline reading in the measure of a scheme.
-
-    Parameters
-    ----------
-    request : Request
-        In canonical units.
-    of : Scheme
-        The categories.
-
-    Returns
-    -------
-    Quantity or None
-        None where it is unknown.
-    """
-    if of.measure == "concentration":
-        return request.quantities.get("sperm_concentration")
-    return _motile_count(request)
 
 
 def chance(request: Request, of: Scheme) -> dict[str, Any]:
@@ -225,20 +214,24 @@ def chance(request: Request, of: Scheme) -> dict[str, Any]:
     dict
         ``{up, down}``, None with a ``reason`` where the baseline does not tell.
     """
-    alone = chance_for(of, baseline_count(request, of))
+    alone = chance_of(of, baseline_count(request, of))
     told: dict[str, Any] = {"up": alone.up, "down": alone.down}
     if alone.reason:
         told["reason"] = alone.reason
     return told
 
 
-def usual_rules(request: Request) -> dict[str, Any]:
+def usual_rules(
+    request: Request, t_e2: Quantity | None, t_lh: Quantity | None
+) -> dict[str, Any]:  # fmt: skip
     """Return the verdicts of the usual rules.
 
     Parameters
     ----------
     request : Request
         In canonical units.
+    t_e2, t_lh : Quantity or None
+        As :func:`ratio` gives them.
 
     Returns
     -------
@@ -246,32 +239,32 @@ def usual_rules(request: Request) -> dict[str, Any]:
         ``t_lh_at_least_100`` and ``t_e2_below_10``; None where open, with ``reasons``.
     """
     told: dict[str, Any] = {
-        "t_lh_at_least_100": rule_at_least(ratio(request, "lh"), 100.0),
-        "t_e2_below_10": rule_below(ratio(request, "estradiol"), 10.0),
+        "t_lh_at_least_100": rule_at_least(t_lh, 100.0),
+        "t_e2_below_10": rule_below(t_e2, 10.0),
     }
     under = {"t_lh_at_least_100": "lh", "t_e2_below_10": "estradiol"}
     why = {rule: _why_open(request, under[rule]) for rule in under if told[rule] is None}
     return {**told, "reasons": why} if why else told
 
 
-def derived(request: Request) -> dict[str, Any]:
+def derived(
+    request: Request, t_e2: Quantity | None, t_lh: Quantity | None
+) -> dict[str, Any]:  # fmt: skip
     """Return the values computed from his own, with the side they inherit.
 
     Parameters
     ----------
     request : Request
         In canonical units.
+    t_e2, t_lh : Quantity or None
+        As :func:`ratio` gives them.
 
     Returns
     -------
     dict
         ``t_e2``, ``t_lh`` and ``total_motile_count``; None where they cannot be.
     """
-    found = {
-        "t_e2": ratio(request, "estradiol"),
-        "t_lh": ratio(request, "lh"),
-        "total_motile_count": _motile_count(request),
-    }
+    found = {"t_e2": t_e2, "t_lh": t_lh, "total_motile_count": motile_count(request)}
     return {name: None if value is None else value.as_dict() for name, value in found.items()}
 
 
@@ -333,11 +326,11 @@ def _doubts(request: Request) -> list[dict[str, str]]:
     """Name the values that read likelier in another unit."""
     found: list[dict[str, str]] = []
     for name, quantity in request.received.items():
+        unit = _mistakable(name, quantity.unit)
+        if unit is None or quantity.comparator or name in request.confirmed:
+            continue
         of = analyte(name)
-        unit = of.find_unit(quantity.unit)
-        assert unit is not None
-        sure = quantity.comparator or name in request.confirmed
-        other = None if sure else likelier_unit(of, quantity.value, unit)
+        other = likelier_unit(of, quantity.value, unit)
         if other is not None:
             reread = of.canonical(quantity.value, other)
             text = (
@@ -346,6 +339,15 @@ def _doubts(request: Request) -> list[dict[str, str]]:
             )
             found.append(_reason("unit_in_doubt", text, _CHECK_UNIT))
     return found
+
+
+@cache
+def _mistakable(name: str, written: str) -> Unit | None:
+    """Return the unit that is meant, None where no other could be taken for it."""
+    of = analyte(name)
+    unit = of.find_unit(written)
+    assert unit is not None
+    return unit if of.median and any(u.factor != unit.factor for u in of.units) else None
 
 
 def _stale(request: Request, today: datetime.date) -> list[dict[str, str]]:
@@ -381,20 +383,3 @@ def _why_open(request: Request, under: str) -> str:
         if request.quantities[name].comparator
     )
     return f"open: {known}"
-
-
-def _motile_count(request: Request) -> Quantity | None:
-    parts = [request.quantities.get(n) for n in ("semen_volume", "sperm_concentration", "motility")]
-    if parts[1] is None or (None in parts and parts[1].value != 0):
-        return None
-    values = [math.nan if part is None else part.value for part in parts]
-    sides = [0 if part is None else part.censor for part in parts]
-    count, side = total_motile_count(
-        *values,
-        volume_censor=sides[0],
-        concentration_censor=sides[1],
-        motility_censor=sides[2],
-    )
-    if math.isnan(count[0]):
-        return None
-    return Quantity(float(count[0]), "10*6", _SIDES[int(side[0])])

@@ -7,29 +7,31 @@ depend on who is scored with him, to the last bit.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from respredict.bundle import Bundle
-from respredict.explain import Explained, Explainer
+from respredict.explain import Explained, Explainer, One
 from respredict.model.affine import affine
 from respredict.model.candidates import PREDICTORS
+from respredict.model.compiled import Known
 from respredict.schema.analytes import ANALYTES, analyte
 from respredict.schema.quantities import Quantity
 from respredict.schema.request import Request
 from respredict.uncertainty.redraw import Redraw, blood_noise
-from respredict.uncertainty.support import SupportResult
+from respredict.uncertainty.support import Seen, SupportResult
 
-__all__ = ["LEVEL", "Calculator", "Numbers"]
+__all__ = ["LEVEL", "Calculator", "Figures", "Numbers"]
 
 #: Of every interval in an answer.
 LEVEL = 0.9
 
+_SIDES = {"<": -1.0, "": 0.0, ">": 1.0}
 _BODY_COLUMNS = {"age": "age_years", "bmi": "bmi_kg_m2"}
 
 
@@ -59,6 +61,34 @@ class Numbers:
     redraw_high: NDArray[np.float64] | None = None
     support: SupportResult | None = None
     worsening: tuple[NDArray[np.float64], ...] | None = None
+
+    def take(self, row: int) -> Figures:
+        """Return what concerns the probability of one man."""
+        return Figures(
+            self.explained.one(row),
+            _taken((self.low, self.high), row),
+            _taken((self.redraw_low, self.redraw_high), row),
+            _taken(self.worsening or (), row),
+        )
+
+
+class Figures(NamedTuple):
+    """The probability of one man and what belongs to it, in plain numbers.
+
+    Parameters
+    ----------
+    explained : One
+        Probability and contributions.
+    interval, redraw : sequence of float or None
+        Low and high, as in ``Numbers``.
+    worsening : sequence of float or None
+        Probability of moving down, low and high.
+    """
+
+    explained: One
+    interval: Sequence[float] | None
+    redraw: Sequence[float] | None
+    worsening: Sequence[float] | None
 
 
 class Calculator:
@@ -95,7 +125,7 @@ class Calculator:
         ndarray of shape (n_patients, n_columns)
             NaN where a man lacks a value.
         """
-        return np.array([[read(r) for read in self._readers] for r in requests], dtype=np.float64)
+        return np.array([self._row(request) for request in requests], dtype=np.float64)
 
     def numbers(
         self, X: NDArray[np.float64], *, stated: NDArray[np.int64] | None = None
@@ -138,12 +168,72 @@ class Calculator:
         ndarray of int of shape (n_patients, n_values)
             Positions in ``Analyte.units``; 0 where he lacks the value.
         """
-        stated = np.zeros((len(requests), self._values), dtype=np.int64)
-        for j, name in enumerate(self.inputs):
-            for i, request in enumerate(requests):
-                if name in request.received:
-                    stated[i, j] = _unit_number(name, request.received[name].unit)
-        return stated
+        return np.array([self._stated(request) for request in requests], dtype=np.int64)
+
+    def known(self, request: Request) -> Known:
+        """Return what the model knows of one man.
+
+        Parameters
+        ----------
+        request : Request
+            In canonical units.
+
+        Returns
+        -------
+        Known
+            For :meth:`seen` and :meth:`figures`.
+        """
+        return self._explainer.read_one(self._row(request))
+
+    def seen(self, known: Known, request: Request) -> Seen | None:
+        """Say whether one man is like the men fitted.
+
+        Parameters
+        ----------
+        known : Known
+            As :meth:`known` gives it.
+        request : Request
+            The same man's.
+
+        Returns
+        -------
+        Seen or None
+            None for a model without support.
+        """
+        support = self._extras.support
+        return None if support is None else support.look_at(known, self._stated(request))
+
+    def figures(self, known: Known, request: Request) -> Figures:
+        """Return the probability of one man and what belongs to it.
+
+        Parameters
+        ----------
+        known : Known
+            As :meth:`known` gives it.
+        request : Request
+            The same man's.
+
+        Returns
+        -------
+        Figures
+            The same bits as of :meth:`numbers`.
+        """
+        refits = self._extras.refits
+        worsened = () if self._worsening is None else self._worsened(self.matrix([request]))
+        return Figures(
+            self._explainer.explain_one(known),
+            None if refits is None else refits.interval_of(known, level=LEVEL),
+            None if self._redraw is None else self._redraw.interval_of(known, level=LEVEL),
+            _taken(worsened or (), 0),
+        )
+
+    def _row(self, request: Request) -> list[float]:
+        return [read(request) for read in self._readers]
+
+    def _stated(self, request: Request) -> list[int]:
+        received = request.received
+        stated = [_unit_number(n, received[n].unit) if n in received else 0 for n in self.inputs]
+        return stated + [0] * (self._values - len(stated))
 
     def _worsened(self, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...] | None:
         """Return the probability of moving down and its interval, where it is modelled."""
@@ -155,6 +245,11 @@ class Calculator:
         return (probability, *extras.worsening_refits.interval(*known, level=LEVEL))
 
 
+def _taken(parts: Sequence[NDArray[np.float64] | None], row: int) -> list[float] | None:
+    known = [float(part[row]) for part in parts if part is not None]
+    return known or None
+
+
 @cache
 def _unit_number(name: str, written: str) -> int:
     of = analyte(name)
@@ -163,7 +258,7 @@ def _unit_number(name: str, written: str) -> int:
     return of.units.index(unit)
 
 
-def _reader(column: str) -> Any:
+def _reader(column: str) -> Callable[[Request], float]:
     """Return what reads one column of the model matrix from a request."""
     for field, canonical in _BODY_COLUMNS.items():
         if column == canonical:
@@ -186,4 +281,4 @@ def _value(quantity: Quantity | None) -> float:
 
 
 def _censor(quantity: Quantity | None) -> float:
-    return 0.0 if quantity is None else float(quantity.censor)
+    return 0.0 if quantity is None else _SIDES[quantity.comparator]

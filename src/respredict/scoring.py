@@ -8,24 +8,49 @@ not depend on who is scored with him.
 from __future__ import annotations
 
 import datetime
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from respredict import guidance, judging
 from respredict.bundle import Bundle, champion, load_bundle
-from respredict.explain import Explained
-from respredict.numbers import LEVEL, Calculator, Numbers
+from respredict.members import explanation, improvement, inputs, worsening
+from respredict.numbers import LEVEL, Calculator, Figures
 from respredict.outcome import Scheme, scheme
-from respredict.schema.analytes import ANALYTES
+from respredict.quoting import Piece, Quotes, joined, members, merged
 from respredict.schema.quantities import Quantity
 from respredict.schema.request import Request, read_request
-from respredict.statement import statement
+from respredict.statement import closing, statement
+from respredict.uncertainty.support import Seen
 
-__all__ = ["Scorer", "definition", "load_scorer"]
+__all__ = ["Scorer", "Told", "definition", "load_scorer"]
 
-_UNITS = {"age": "a", "bmi": "kg/m2", **{a.name: a.unit for a in ANALYTES}}
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer in the bytes that are sent and recorded, and what filters need of it.
+
+    Parameters
+    ----------
+    status : str
+        ``scored``, ``caution`` or ``indeterminate``.
+    risk : float or None
+        The served probability; None where there is none.
+    pieces : tuple of bytes and Text
+        Joined they are a JSON object in UTF-8; a Text says the same of every man.
+    """
+
+    status: str
+    risk: float | None
+    pieces: tuple[Piece, ...]
+
+    def body(self) -> bytes:
+        """Return the pieces joined."""
+        return joined(self.pieces)
 
 
 class Scorer:
@@ -55,6 +80,23 @@ class Scorer:
         self.inputs = self.calculator.inputs
         self._definition = definition(self.scheme)
         self._version = version
+        self._identity = self._named()
+        demonstration = self._identity["use"] == "demonstration"
+        self._closing = {
+            scored: f" {closing(demonstration=demonstration, probability=scored)}"
+            for scored in (True, False)
+        }
+        self._same = {
+            "improvement": {"level": LEVEL, "definition": self._definition},
+            "comparators": {"prevalence": bundle.meta["trained_on"]["prevalence"]},
+        }
+        extras = bundle.extras
+        modelled = extras.worsening is not None and extras.worsening_refits is not None
+        self._worsening = {} if modelled else dict(bundle.meta["worsening"])
+        self._quotes = Quotes(
+            self.inputs, self._identity, improvement=self._same["improvement"],
+            worsening=self._worsening, comparators=self._same["comparators"],
+        )  # fmt: skip
 
     def score(
         self, request: Request | Mapping[str, Any], *, today: datetime.date | None = None
@@ -80,7 +122,31 @@ class Scorer:
         ExplanationError
             If the contributions miss the probability.
         """
-        return self.score_many([request], today=today)[0]
+        return _read(self._alone(_checked(request), today or _today(), {}))
+
+    def told(self, request: Request, *, decision_id: str, today: datetime.date) -> Told:
+        """Score one man, in the bytes that are sent and recorded.
+
+        Parameters
+        ----------
+        request : Request
+            Checked.
+        decision_id : str
+            Of the decision, its first member.
+        today : date
+            Day of the answer.
+
+        Returns
+        -------
+        Told
+            What :meth:`score` gives, as JSON.
+
+        Raises
+        ------
+        ExplanationError
+            If the contributions miss the probability.
+        """
+        return self._alone(request, today, {"decision_id": decision_id})
 
     def score_many(
         self,
@@ -102,27 +168,34 @@ class Scorer:
         list of dict
             One answer a man, in order.
         """
-        checked = [r if isinstance(r, Request) else read_request(r) for r in requests]
+        checked = [_checked(request) for request in requests]
         if not checked:
             return []
-        day = today or datetime.datetime.now(tz=datetime.UTC).date()
+        day = today or _today()
         numbers = self.calculator.numbers(
             self.calculator.matrix(checked), stated=self.calculator.stated_units(checked)
         )
-        return [self._answer(r, numbers, i, day) for i, r in enumerate(checked)]
+        support = numbers.support
+        return [
+            _read(self._tell(
+                request, day, {}, None if support is None else support.take(row),
+                partial(numbers.take, row),
+            ))
+            for row, request in enumerate(checked)
+        ]  # fmt: skip
 
     def model_card(self) -> dict[str, Any]:
         """Return what the model is and what it was made of."""
         meta = self.bundle.meta
         told = ("trained_on", "performance", "importance", "worsening", "settings", "versions")
         return {
-            **self._identity(),
+            **self._identity,
             "predictors": list(self.inputs),
             "outcome": {"scheme": self.scheme.name, "definition": self._definition},
             **{name: meta[name] for name in told},
         }
 
-    def _identity(self) -> dict[str, Any]:
+    def _named(self) -> dict[str, Any]:
         told = self.bundle.meta["trained_on"]
         return {
             "name": self.bundle.meta["name"],
@@ -132,110 +205,85 @@ class Scorer:
             "use": self.bundle.meta["use"],
         }
 
-    def _answer(
-        self, request: Request, numbers: Numbers, row: int, today: datetime.date
-    ) -> dict[str, Any]:
-        explained = numbers.explained
-        unlike = judging.unlike(request, self.inputs, numbers.support, row)
+    def _alone(self, request: Request, today: datetime.date, head: Mapping[str, str]) -> Told:
+        calculator = self.calculator
+        known = calculator.known(request)
+        seen = calculator.seen(known, request)
+        return self._tell(request, today, head, seen, lambda: calculator.figures(known, request))
+
+    def _tell(
+        self, request: Request, today: datetime.date, head: Mapping[str, str], seen: Seen | None,
+        figures_of: Callable[[], Figures],
+    ) -> Told:  # fmt: skip
+        """Return the answer of a man; his figures are asked for if he is given any."""
+        reasons, cautions = self._judged(request, seen, today)
+        figures = None if reasons else figures_of()
+        status = "indeterminate" if reasons else "caution" if cautions else "scored"
+        answer: dict[str, Any] = {**head, "status": status}
+        if figures is None:
+            answer["reasons"] = reasons
+            start: list[Piece] = [orjson.dumps(answer)[:-1], b",", self._quotes.comparators]
+        else:
+            answer["improvement"] = improvement(figures)
+            start = [orjson.dumps(answer)[:-2], b",", self._quotes.improvement]
+            if figures.worsening is not None:
+                answer["worsening"] = worsening(figures.worsening)
+                start += [b'"worsening":', orjson.dumps(answer["worsening"]), b","]
+                start.append(self._quotes.comparators)
+            answer["explanation"] = explanation(request, self.inputs, figures.explained)
+        ratios = judging.ratio(request, "estradiol"), judging.ratio(request, "lh")
+        usual, own = judging.usual_rules(request, *ratios), self._own(request, ratios, figures)
+        told = self._without_closing({**answer, **own, "cautions": cautions}, usual)
+        if figures is None:
+            end = [b'"statement":', orjson.dumps(told)[:-1]]
+        else:
+            answer["explanation"]["statement"] = told
+            end = [b'"explanation":', orjson.dumps(answer["explanation"])[:-2]]
+        pieces = [
+            *start, members(usual), b"},", members(own), b',"cautions":',
+            *self._quotes.cautions(cautions), b",", *end,
+            *self._quotes.rest(
+                request, guidance.published_groups(request, *ratios),
+                guidance.candidate_criteria(request, *ratios), scored=figures is not None,
+            ),
+        ]  # fmt: skip
+        return Told(status, figures and figures.explained.probability, merged(pieces))
+
+    def _judged(
+        self, request: Request, seen: Seen | None, today: datetime.date
+    ) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+        """Return why he is given no probability, and what to mind."""
         reasons = judging.reasons(request, self.inputs, self.scheme)
         cautions = judging.cautions(request, self.inputs, today)
-        for told in unlike:
+        for told in judging.unlike(request, self.inputs, seen):
             doubted = told["code"] == "unit_in_doubt"
             if doubted and told["code"] not in [reason["code"] for reason in reasons]:
                 reasons.append(told)
             elif not doubted:
                 cautions.append(told)
-        status = "indeterminate" if reasons else "caution" if cautions else "scored"
-        answer: dict[str, Any] = {"status": status}
-        if reasons:
-            answer["reasons"] = reasons
-        else:
-            answer["improvement"] = self._improvement(numbers, row)
-            answer["worsening"] = self._worsening_of(numbers, row)
-        answer["chance_only"] = judging.chance(request, self.scheme)
-        prevalence = self.bundle.meta["trained_on"]["prevalence"]
-        answer["comparators"] = {"prevalence": prevalence, **judging.usual_rules(request)}
-        answer["derived"] = judging.derived(request)
-        if not reasons:
-            answer["explanation"] = self._explanation(request, explained, row)
-        answer["inputs"] = self._inputs(request, None if reasons else explained, row)
-        answer["cautions"] = cautions
-        answer.update(self._accompanying(request))
-        answer["model"] = self._identity()
+        return reasons, cautions
+
+    def _own(
+        self, request: Request, ratios: tuple[Quantity | None, Quantity | None],
+        figures: Figures | None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Return what is reckoned of him without the model, and what he sent."""
+        own: dict[str, Any] = {
+            "chance_only": judging.chance(request, self.scheme),
+            "derived": judging.derived(request, *ratios),
+        }
         if request.reference is not None:
-            answer["reference"] = request.reference
-        (answer if reasons else answer["explanation"])["statement"] = statement(answer)
-        return answer
+            own["reference"] = request.reference
+        return {**own, "inputs": inputs(request, self.inputs, figures and figures.explained)}
 
-    def _improvement(self, numbers: Numbers, row: int) -> dict[str, Any]:
-        told: dict[str, Any] = {"probability": float(numbers.explained.probability[row])}
-        for name, low, high in (
-            ("interval", numbers.low, numbers.high),
-            ("redraw_interval", numbers.redraw_low, numbers.redraw_high),
-        ):
-            if low is not None and high is not None:
-                told[name] = [float(low[row]), float(high[row])]
-        return {**told, "level": LEVEL, "definition": self._definition}
-
-    def _worsening_of(self, numbers: Numbers, row: int) -> dict[str, Any]:
-        if numbers.worsening is None:
-            return dict(self.bundle.meta["worsening"])
-        probability, low, high = (float(part[row]) for part in numbers.worsening)
-        return {
-            "probability": probability,
-            "interval": [low, high],
-            "level": LEVEL,
-            "basis": "model",
-        }
-
-    def _explanation(self, request: Request, explained: Explained, row: int) -> dict[str, Any]:
-        """Return the contributions, once they are seen to sum to what is served."""
-        alone = explained.take(row)
-        error = alone.check()
-        contributions = [
-            {"input": name, "value": _shown(request, name), "log_odds": float(value)}
-            for name, value in zip(self.inputs, alone.contributions[0], strict=True)
-            if judging.has(request, name)
-        ]
-        return {
-            "scale": "log-odds",
-            "base": explained.base,
-            "total": float(alone.log_odds[0]),
-            "max_error": error,
-            "contributions": contributions,
-        }
-
-    def _inputs(self, request: Request, explained: Explained | None, row: int) -> dict[str, Any]:
-        """Return each input as received, as converted, and as the model used it."""
-        told: dict[str, Any] = {}
-        for name in _UNITS:
-            has = judging.has(request, name)
-            entry: dict[str, Any] = {"state": "measured" if has else "unknown"}
-            if has and name in judging.BODY:
-                entry["received"] = {"value": getattr(request, name), "unit": _UNITS[name]}
-            elif has:
-                entry["received"] = request.received[name].as_dict()
-                entry["converted"] = request.quantities[name].as_dict()
-                if request.quantities[name].comparator:
-                    entry["state"] = "censored"
-            if name in self.inputs and explained is not None:
-                entry["state"] = entry["state"] if has else "imputed"
-                used = _used(request, name, explained.completed[row, self.inputs.index(name)])
-                entry["used"] = {"value": used, "unit": _UNITS[name]}
-            told[name] = entry
-        return told
-
-    def _accompanying(self, request: Request) -> dict[str, Any]:
-        """Return what was published that matches the man, each row with its source."""
-        t_e2, t_lh = judging.ratio(request, "estradiol"), judging.ratio(request, "lh")
-        demonstration = self.bundle.meta["use"] == "demonstration"
-        return {
-            "monitoring": guidance.monitoring(request),
-            "safety": guidance.safety(request),
-            "published_groups": guidance.published_groups(request, t_e2, t_lh),
-            "candidate_criteria": guidance.candidate_criteria(request, t_e2, t_lh),
-            "notices": guidance.notices(request, demonstration=demonstration),
-        }
+    def _without_closing(self, answer: dict[str, Any], usual: Mapping[str, Any]) -> str:
+        """Return the statement but for the sentences that end every one alike."""
+        same, scored = self._same, "improvement" in answer
+        answer |= {"model": self._identity, "comparators": {**same["comparators"], **usual}}
+        if scored:
+            answer["improvement"] = {**same["improvement"], **answer["improvement"]}
+            answer.setdefault("worsening", self._worsening)
+        return statement(answer).removesuffix(self._closing[scored])
 
 
 def load_scorer(home: Path) -> Scorer:
@@ -291,19 +339,14 @@ def definition(of: Scheme) -> str:
     )
 
 
-def _shown(request: Request, name: str) -> str:
-    if name in judging.BODY:
-        return str(Quantity(getattr(request, name), _UNITS[name]))
-    return str(request.received[name])
+def _checked(request: Request | Mapping[str, Any]) -> Request:
+    return request if isinstance(request, Request) else read_request(request)
 
 
-def _used(request: Request, name: str, completed: float) -> float:
-    """Return what the model took for an input: the measured value, or the one completed."""
-    if name in judging.BODY:
-        measured = getattr(request, name)
-    else:
-        quantity = request.quantities.get(name)
-        measured = None if quantity is None or quantity.comparator else quantity.value
-    if measured is not None:
-        return float(measured)
-    return float(completed) if name == "age" else math.exp(float(completed))
+def _today() -> datetime.date:
+    return datetime.datetime.now(tz=datetime.UTC).date()
+
+
+def _read(told: Told) -> dict[str, Any]:
+    answer: dict[str, Any] = orjson.loads(told.body())
+    return answer

@@ -7,7 +7,8 @@ caution, name its code in ``respredict.words.phrases``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 from respredict.words.page import summary
@@ -29,7 +30,7 @@ from respredict.words.phrases import (
     span,
 )
 
-__all__ = ["statement", "summary"]
+__all__ = ["closing", "statement", "summary"]
 
 Answer = Mapping[str, Any]
 
@@ -68,8 +69,39 @@ def statement(answer: Answer) -> str:
     His probability of improving on anastrozole is 47 %
     With the model refitted on other men it is 40 to 55 % (90 % interval)
     """
-    sentences = _without(answer) if answer["status"] == "indeterminate" else _with(answer)
-    return " ".join(text for text in sentences if text)
+    without = answer["status"] == "indeterminate"
+    sentences = _without(answer) if without else _with(answer)
+    demonstration = answer.get("model", {}).get("use") == "demonstration"
+    last = closing(demonstration=demonstration, probability=not without)
+    return " ".join([*filter(None, sentences), last])
+
+
+@cache
+def closing(*, demonstration: bool, probability: bool) -> str:
+    """Return the sentences that end every statement alike.
+
+    Parameters
+    ----------
+    demonstration : bool
+        Whether the model learnt from synthetic men.
+    probability : bool
+        Whether the answer has one.
+
+    Returns
+    -------
+    str
+        What the number is not, and what the software is not.
+
+    Examples
+    --------
+    >>> closing(demonstration=False, probability=False)
+    'This software is not a medical device.'
+    """
+    told = "This is the probability of a change of category, not proof that the drug did it."
+    limits = [told] if probability else []
+    if demonstration:
+        limits.append(f"Demonstration only: {DEMONSTRATION}")
+    return " ".join([*limits, "This software is not a medical device."])
 
 
 def _with(answer: Answer) -> Iterator[str]:
@@ -77,15 +109,13 @@ def _with(answer: Answer) -> Iterator[str]:
     improvement = answer["improvement"]
     yield f"His probability of improving on anastrozole is {percent(improvement['probability'])}."
     yield _intervals(improvement)
-    yield _meaning(improvement)
+    yield _meaning(improvement.get("definition", ""))
     yield _chance(answer)
     yield from _usual(answer)
     yield _moved(answer.get("explanation", {}).get("contributions", ()))
     yield from _incomplete(answer.get("inputs", {}))
     yield _worsening(answer)
     yield _cautions(answer)
-    yield "This is the probability of a change of category, not proof that the drug did it."
-    yield from _limits(answer)
 
 
 def _without(answer: Answer) -> Iterator[str]:
@@ -99,13 +129,6 @@ def _without(answer: Answer) -> Iterator[str]:
     if answer.get("chance_only", {}).get("up") is not None:
         yield _chance(answer)
     yield _cautions(answer)
-    yield from _limits(answer)
-
-
-def _limits(answer: Answer) -> Iterator[str]:
-    if answer.get("model", {}).get("use") == "demonstration":
-        yield f"Demonstration only: {DEMONSTRATION}"
-    yield "This software is not a medical device."
 
 
 def _intervals(improvement: Mapping[str, Any]) -> str:
@@ -120,9 +143,10 @@ def _intervals(improvement: Mapping[str, Any]) -> str:
     return f"{opening(', and '.join(said))} ({kind})." if said else ""
 
 
-def _meaning(improvement: Mapping[str, Any]) -> str:
+@lru_cache(maxsize=16)
+def _meaning(definition: str) -> str:
     """Return the first sentence of the definition, without what it has in brackets."""
-    first = re.sub(r"\s*\([^)]*\)", "", improvement.get("definition", "")).split(". ")[0]
+    first = re.sub(r"\s*\([^)]*\)", "", definition).split(". ")[0]
     return f"Improving means {first[0].lower()}{first[1:].rstrip('.')}." if first else ""
 
 
@@ -143,14 +167,18 @@ def _usual(answer: Answer) -> Iterator[str]:
     """Yield the share that improved in the cohort, and what the usual rules say."""
     usual = answer.get("comparators", {})
     if usual.get("prevalence") is not None:
-        who = men_of(answer.get("model", {}))
-        yield f"Of the {who} the model learnt from, {percent(usual['prevalence'])} improved."
+        yield _improved(men_of(answer.get("model", {})), usual["prevalence"])
     if usual.keys() & {rule[0] for rule in _RULES}:
         first, second = (_rule(answer, *rule) for rule in _RULES)
         if first.startswith(_OPEN) and second.startswith(_OPEN):
             yield f"As for the usual rules, {first}, nor {second.removeprefix(_OPEN)}."
         else:
             yield f"As for the usual rules, {first}, and {second}."
+
+
+@lru_cache(maxsize=16)
+def _improved(who: str, prevalence: float) -> str:
+    return f"Of the {who} the model learnt from, {percent(prevalence)} improved."
 
 
 def _rule(
@@ -173,8 +201,8 @@ def _moved(contributions: Any) -> str:
     if not contributions:
         return ""
     strongest = sorted(contributions, key=lambda c: -abs(c["log_odds"]))
-    up = [_own(c) for c in strongest if c["log_odds"] >= HARDLY]
-    down = [_own(c) for c in strongest if c["log_odds"] <= -HARDLY]
+    up = [c for c in strongest if c["log_odds"] >= HARDLY]
+    down = [c for c in strongest if c["log_odds"] <= -HARDLY]
     if not up and not down:
         values = listed([_own(c) for c in contributions])
         return f"Compared with an average man, his values hardly moved it: {values}."
@@ -184,8 +212,8 @@ def _moved(contributions: Any) -> str:
     return f"Compared with an average man, {'; '.join(said)}."
 
 
-def _ranked(values: list[str], verb: str) -> str:
-    first, others = values[0], values[1:_NAMED]
+def _ranked(contributions: Sequence[Mapping[str, Any]], verb: str) -> str:
+    first, *others = [_own(c) for c in contributions[:_NAMED]]
     if not others:
         return f"{first} {verb} it"
     return f"{first} {verb} it most, followed by {listed(others)}"
@@ -197,7 +225,9 @@ def _own(contribution: Mapping[str, Any]) -> str:
 
 def _incomplete(inputs: Mapping[str, Any]) -> Iterator[str]:
     """Yield what was missing or censored, and what the model used in its place."""
-    missing = [name for name, told in inputs.items() if told.get("state") == "imputed"]
+    states = ("imputed", "censored")
+    estimated = [(name, told) for name, told in inputs.items() if told.get("state") in states]
+    missing = [name for name, told in estimated if told["state"] == "imputed"]
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         used = listed([_used(inputs[name]) for name in missing])
@@ -205,8 +235,8 @@ def _incomplete(inputs: Mapping[str, Any]) -> Iterator[str]:
             f"{opening(listed([label(name) for name in missing]))} {verb} missing; the model uses "
             f"{used}, estimated from his other values."
         )
-    for name, told in inputs.items():
-        if told.get("state") == "censored" and "used" in told:
+    for name, told in estimated:
+        if told["state"] == "censored" and "used" in told:
             known = quantity(told["received"])
             yield f"{opening(label(name))} is known only as {known}; the model uses {_used(told)}."
 
@@ -220,14 +250,19 @@ def _worsening(answer: Answer) -> str:
     worse = answer.get("worsening") or {}
     if worse.get("probability") is None:
         return ""
-    interval = worse.get("interval")
-    kind = f" ({level_of(worse)} interval {span(interval)})" if interval else ""
-    basis = {
+    ends = tuple(worse.get("interval") or ())
+    return _worse(worse["probability"], ends, level_of(worse), worse.get("basis", ""))
+
+
+@lru_cache(maxsize=16)
+def _worse(probability: float, ends: tuple[float, ...], level: str, basis: str) -> str:
+    """Say it; the rate of all men is said of each."""
+    kind = f" ({level} interval {span(ends)})" if ends else ""
+    whose = {
         "base rate": ", the rate of all men the model learnt from rather than his own",
         "model": ", by a model of its own",
-    }.get(worse.get("basis", ""), "")
-    share = percent(worse["probability"])
-    return f"The probability of moving down a category is {share}{kind}{basis}."
+    }.get(basis, "")
+    return f"The probability of moving down a category is {percent(probability)}{kind}{whose}."
 
 
 def _cautions(answer: Answer) -> str:

@@ -6,9 +6,11 @@ in the same run, and half of each target where nothing else was running.
 
 from __future__ import annotations
 
+import datetime
 import math
 import os
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -22,9 +24,11 @@ from threadpoolctl import threadpool_limits
 
 from respredict.cohort import read_cohort
 from respredict.explain import Explainer
+from respredict.ledger.entry import Text
 from respredict.lifecycle.training import outcomes
 from respredict.model.candidates import PREDICTORS, build_pipeline, matrix_columns
-from tests.conftest import COHORT
+from respredict.schema.request import read_request
+from tests.conftest import COHORT, PUBLISHED_MAN
 
 pytestmark = pytest.mark.prove
 
@@ -228,3 +232,38 @@ def test_curved_models_and_men_with_two_censored_values(fitted):
     alone = best(lambda: [explainer.explain(twice[i : i + 1]) for i in range(20)], 2) / 20
     print(f"two censored: {1 / taken:,.0f} men/s, alone {alone * 1e6:,.0f} microseconds")
     assert explainer.explain(twice).check() < 1e-9
+
+
+def test_the_whole_answer_of_one_man(scorer):
+    """Read, scored, explained and written as bytes: sooner than the pipeline scores him."""
+    body = {
+        **PUBLISHED_MAN,
+        "semen_volume": {"value": 2.6, "unit": "mL"}, "motility": {"value": 31, "unit": "%"},
+        "sampled_on": "2026-10-02", "semen_sampled_on": "2026-10-02", "reference": "a pseudonym",
+    }  # fmt: skip
+    limit = {"value": 20, "unit": "pg/mL", "comparator": "<"}
+    kinds = {"complete": body, "one censored": {**body, "estradiol": limit},
+             "two missing": {k: v for k, v in body.items() if k not in ("fsh", "estradiol")},
+             "indeterminate": {k: v for k, v in body.items() if k != "lh"}}  # fmt: skip
+    today, name = datetime.date(2026, 11, 21), str(uuid.UUID(int=7))
+    row = pd.DataFrame(
+        scorer.calculator.matrix([read_request(body)]), columns=scorer.bundle.meta["columns"]
+    )
+    peer = best(lambda: [scorer.bundle.pipeline.predict_proba(row) for _ in range(50)]) / 50
+    print(f"\npredict_proba of one man: {peer * 1e6:.0f} microseconds")
+    for kind, sent in kinds.items():
+        request = read_request(sent)
+        told = scorer.told(request, decision_id=name, today=today)
+        read = best(lambda sent=sent: [read_request(sent) for _ in range(300)], 9) / 300
+        whole = best(
+            lambda request=request: [
+                scorer.told(request, decision_id=name, today=today) for _ in range(300)
+            ], 9,
+        ) / 300  # fmt: skip
+        own = sum(len(piece) for piece in told.pieces if isinstance(piece, bytes))
+        quoted = sum(isinstance(piece, Text) for piece in told.pieces)
+        print(f"{kind:14} read {read * 1e6:5.1f}, answered {whole * 1e6:6.1f} microseconds; "
+              f"{len(told.body()):,} bytes, {own:,} of them his own, {quoted} texts quoted; "
+              f"predict_proba {peer / (read + whole):.1f} times as long")  # fmt: skip
+        assert peer / (read + whole) > 3
+        assert own + 37 * quoted < len(told.body()) / 2

@@ -10,10 +10,11 @@ import datetime
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, TypeGuard
 
 from respredict.errors import Problem, RequestError, nearest
-from respredict.schema.analytes import ANALYTES, Analyte, Unit
+from respredict.schema.analytes import ANALYTES, Analyte, Unit, analyte
 from respredict.schema.quantities import Quantity, comparator_of
 from respredict.schema.record import AGE, BMI, Column
 
@@ -49,6 +50,17 @@ REQUEST_FIELDS: tuple[str, ...] = (
     "treatment",
     "reference",
 )
+
+
+_KNOWN = dict.fromkeys(REQUEST_FIELDS)
+_TREATMENT = dict.fromkeys(_TREATMENT_FIELDS)
+_QUANTITY = dict.fromkeys(("value", "unit", "comparator"))
+_UNITS = {
+    (a.name, written): unit
+    for a in ANALYTES
+    for unit in reversed(a.units)
+    for written in (*unit.aliases, unit.code)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,24 +149,28 @@ def read_request(body: object) -> Request:
     >>> request.quantities["lh"]
     Quantity(value=3.4, unit='[IU]/L', comparator='')
     """
-    if not isinstance(body, Mapping):
+    if not _is_object(body):
         raise RequestError(
             Problem("request", "be a JSON object", _shown(body), 'Send {"age": 34, ...}')
         )
     reader = _Reader()
-    reader.refuse_unknown(body, REQUEST_FIELDS, "")
+    reader.refuse_unknown(body, _KNOWN, "")
     if body.get("age") is None:
         reader.add("age", "be given", "nothing", "Send the man's age in years")
     age = reader.limited("age", body.get("age"), AGE)
     bmi = reader.limited("bmi", body.get("bmi"), BMI)
-    pairs = {
-        a.name: reader.quantity(a, body[a.name]) for a in ANALYTES if body.get(a.name) is not None
-    }
+    quantities: dict[str, Quantity] = {}
+    received: dict[str, Quantity] = {}
+    for of in ANALYTES:
+        value = body.get(of.name)
+        pair = None if value is None else reader.quantity(of, value)
+        if pair is not None:
+            received[of.name], quantities[of.name] = pair
     request = Request(
         age=age,
         bmi=bmi,
-        quantities={name: pair[1] for name, pair in pairs.items() if pair},
-        received={name: pair[0] for name, pair in pairs.items() if pair},
+        quantities=quantities,
+        received=received,
         sampled_on=reader.date("sampled_on", body.get("sampled_on")),
         semen_sampled_on=reader.date("semen_sampled_on", body.get("semen_sampled_on")),
         treatment=reader.treatment(body.get("treatment")),
@@ -174,7 +190,11 @@ class _Reader:
     def add(self, where: str, rule: str, got: str, remedy: str) -> None:
         self.problems.append(Problem(where, rule, got, remedy))
 
-    def refuse_unknown(self, body: Mapping[Any, Any], known: tuple[str, ...], prefix: str) -> None:
+    def refuse_unknown(
+        self, body: Mapping[Any, Any], known: Mapping[str, None], prefix: str
+    ) -> None:
+        if body.keys() <= known.keys():
+            return
         unknown = [str(name) for name in body if name not in known]
         remedy = f"Send only: {', '.join(known)}"
         for name in unknown[:_UNKNOWN_TOLD]:
@@ -188,6 +208,8 @@ class _Reader:
             self.add(prefix.rstrip(".") or "request", "hold known fields only", more, remedy)
 
     def number(self, where: str, value: object) -> float | None:
+        if type(value) is float and math.isfinite(value):
+            return value
         if not _is_number(value):
             self.add(where, "be a number", _shown(value), "Send a JSON number, without quotes")
             return None
@@ -215,8 +237,8 @@ class _Reader:
 
     def quantity(self, of: Analyte, value: object) -> tuple[Quantity, Quantity] | None:
         """Return the quantity as received and in the canonical unit."""
-        units = " or ".join(unit.code for unit in of.units)
-        if not isinstance(value, Mapping):
+        if not _is_object(value):
+            units = _units(of.name)
             example = f'{{"value": {_example(of, value)}, "unit": "{of.unit}"}}'
             bare = " without a unit" if _is_number(value) else ""
             self.add(
@@ -227,30 +249,29 @@ class _Reader:
             )
             return None
         before = len(self.problems)
-        self.refuse_unknown(value, ("value", "unit", "comparator"), f"{of.name}.")
-        number = None
-        if value.get("value") is None:
+        self.refuse_unknown(value, _QUANTITY, f"{of.name}.")
+        number = value.get("value")
+        if number is None:
             self.add(f"{of.name}.value", "be given", "nothing", "Send the measured value")
         else:
-            number = self.number(f"{of.name}.value", value["value"])
+            number = self.number(f"{of.name}.value", number)
         written = value.get("unit")
-        unit = of.find_unit(written) if isinstance(written, str) else None
+        unit = _UNITS.get((of.name, written)) if isinstance(written, str) else None
         if unit is None:
-            got = "nothing" if written is None else _shown(written)
-            self.add(
-                f"{of.name}.unit", f"be {units}", got, "Send the unit of the laboratory's report"
-            )
-        side = self.comparator(of, value.get("comparator"))
+            got, rule = "nothing" if written is None else _shown(written), f"be {_units(of.name)}"
+            self.add(f"{of.name}.unit", rule, got, "Send the unit of the laboratory's report")
+        beside = value.get("comparator")
+        side: Any = "" if beside is None else self.comparator(of, beside)
         if number is None or unit is None or side is None or len(self.problems) > before:
             return None
         received = Quantity(number, str(written), side)
-        canonical = of.canonical(number, unit, side)
+        # The same number where the unit is the canonical one.
+        same = written == of.units[0].code
+        canonical = received if same else of.canonical(number, unit, side)
         return (received, canonical) if self.inside(of, unit, received, canonical) else None
 
     def comparator(self, of: Analyte, written: object) -> Any:
-        side = (
-            "" if written is None else comparator_of(written) if isinstance(written, str) else None
-        )
+        side = comparator_of(written) if isinstance(written, str) else None
         if side is None:
             self.add(
                 f"{of.name}.comparator",
@@ -262,15 +283,15 @@ class _Reader:
 
     def inside(self, of: Analyte, unit: Unit, received: Quantity, canonical: Quantity) -> bool:
         """Say whether a reading lies inside the hard limits, told in the unit it came in."""
+        # An assay may stop below the lowest value that any man's sample shows.
+        low, value, side = of.low, canonical.value, canonical.comparator
+        if (0.0 if side == "<" else low) <= value <= of.high and not (side and value <= 0):
+            return True
         where = f"{of.name}.value"
         got = f"{received.comparator}{received.value:.15g} {received.unit}"
-        if canonical.comparator and canonical.value <= 0:
+        if side and value <= 0:
             self.add(where, "be above 0 behind a comparator", got, "Send the assay's limit")
             return False
-        # An assay may stop below the lowest value that any man's sample shows.
-        low = 0.0 if canonical.comparator == "<" else of.low
-        if low <= canonical.value <= of.high:
-            return True
         limits = f"{of.low / unit.factor:.4g} to {of.high / unit.factor:.4g}"
         self.add(
             where,
@@ -317,10 +338,10 @@ class _Reader:
     def treatment(self, value: object) -> Treatment:
         if value is None:
             return Treatment()
-        if not isinstance(value, Mapping):
+        if not _is_object(value):
             self.add("treatment", "be an object", _shown(value), 'Send {"clomiphene": false, ...}')
             return Treatment()
-        self.refuse_unknown(value, _TREATMENT_FIELDS, "treatment.")
+        self.refuse_unknown(value, _TREATMENT, "treatment.")
         dose = value.get("anastrozole_mg_week")
         if dose is not None:
             dose = self.limited("treatment.anastrozole_mg_week", dose, _DOSE)
@@ -335,10 +356,10 @@ class _Reader:
         )
 
     def use(self, value: object) -> str | None:
-        if value is None:
-            return None
+        if value is None or (isinstance(value, str) and value in TESTOSTERONE_USE):
+            return value
         for canonical, words in TESTOSTERONE_USE.items():
-            if value == canonical or value in words:
+            if value in words:
                 return canonical
         self.add(
             "treatment.testosterone",
@@ -360,6 +381,16 @@ def _unit_advice(of: Analyte, value: float, stated: Unit) -> str | None:
         if unit.factor != stated.factor and of.low <= value * unit.factor <= of.high
     ]
     return f"It reads as {' or '.join(fits)}: check the unit" if fits else None
+
+
+def _is_object(value: object) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, (dict, Mapping))  # the first is quick to tell
+
+
+@cache
+def _units(name: str) -> str:
+    """Return the codes of an analyte's units."""
+    return " or ".join(unit.code for unit in analyte(name).units)
 
 
 def _is_number(value: object) -> bool:

@@ -14,7 +14,15 @@ from respredict.evidence import Rule, fact, load
 from respredict.schema.analytes import analyte
 from respredict.schema.request import Request
 
-__all__ = ["azoospermia_caution", "cautions", "notices", "on_treatment"]
+__all__ = [
+    "azoospermia_caution",
+    "caution_frames",
+    "cautions",
+    "every_notice",
+    "notices",
+    "on_treatment",
+    "own_notices",
+]
 
 Row = dict[str, Any]
 
@@ -46,11 +54,33 @@ def notices(request: Request, *, demonstration: bool = False) -> list[Row]:
     >>> [notice["code"] for notice in notices(Request(age=34))][:3]
     ['off_label', 'consent', 'tapering']
     """
-    rows, rules = _notice_rows(), _notice_rules()
+    rows = _notice_rows()
     found = [rows[name] for name in _ALWAYS]
     if demonstration:
         found.append(rows["demonstration"])
-    for name, needed in rules:
+    return found + own_notices(request)
+
+
+def own_notices(request: Request) -> list[Row]:
+    """Return the guideline sentences that match a man.
+
+    Parameters
+    ----------
+    request : Request
+        In canonical units.
+
+    Returns
+    -------
+    list of dict
+        ``{code, text, source}``, shared between answers.
+
+    Examples
+    --------
+    >>> own_notices(Request(age=34))
+    []
+    """
+    rows, found = _notice_rows(), []
+    for name, needed in _notice_rules():
         if all(rule.holds(request.quantities.get(rule.quantity)) for rule in needed):
             found.append(rows[name])
     if azoospermic(request):
@@ -58,6 +88,22 @@ def notices(request: Request, *, demonstration: bool = False) -> list[Row]:
     if request.treatment.testosterone in ("current", "past"):
         found.append(rows["aua_testosterone"])
     return found
+
+
+def every_notice() -> list[Row]:
+    """Return every notice that some man may be given, shared between answers.
+
+    Returns
+    -------
+    list of dict
+        ``{code, text, source}``.
+
+    Examples
+    --------
+    >>> len(every_notice()) > len(notices(Request(age=34), demonstration=True))
+    True
+    """
+    return list(_notice_rows().values())
 
 
 def cautions(request: Request) -> list[Row]:
@@ -82,19 +128,59 @@ def cautions(request: Request) -> list[Row]:
     ['primary_testicular_failure']
     """
     found = []
-    failure = fact("statement_primary_failure")
     values = request.quantities
-    if all(rule.holds(values.get(rule.quantity)) for rule in failure.rules):
-        own = f"His: {reading(request, 'lh')}, {reading(request, 'fsh')}."
-        found.append(_caution("primary_testicular_failure", f"{failure['text']} {own}", failure.id))
-    if on_treatment(request) and "estradiol" in values:
-        found += _over_suppression(request)
+    if all(rule.holds(values.get(rule.quantity)) for rule in _failing()):
+        own = f"{reading(request, 'lh')}, {reading(request, 'fsh')}"
+        found.append(_framed("primary_testicular_failure", own))
+    if "estradiol" in values and on_treatment(request):
+        below = _suppressed().holds(values["estradiol"])
+        if below is not False:
+            own = reading(request, "estradiol")
+            code = "over_suppression" if below else "over_suppression_possible"
+            found.append(_framed(code, own[0].upper() + own[1:]))
     taken = [word for name, word in _CO_TREATMENT.items() if getattr(request.treatment, name)]
     if taken:
-        mixed = fact("statement_co_treatment")
-        text = f"He also takes {listed(taken)}, which the model does not see. {mixed['text']}"
-        found.append(_caution("cotreatment", text, mixed.id))
+        found.append(_framed("cotreatment", listed(taken)))
     return found
+
+
+@cache
+def caution_frames() -> dict[str, Row]:
+    """Return what each of these cautions says of every man alike.
+
+    Returns
+    -------
+    dict of str to dict
+        By code: ``{before, after, source}``, the texts about his own words; shared
+        between answers.
+
+    Examples
+    --------
+    >>> caution_frames()["cotreatment"]["before"]
+    'He also takes '
+    """
+    failure, mixed = fact("statement_primary_failure"), fact("statement_co_treatment")
+    published, harm = fact("range_estradiol"), fact("safety_spermatogenesis")
+    limits = (
+        f"the published range of men ({published['low']:g} to {published['high']:g} "
+        f"{published['unit']}, by mass spectrometry)"
+    )
+    why = f"{harm['mechanism'][0].upper()}{harm['mechanism'][1:]}."
+    drawn, rows = ", measured on anastrozole, ", (published.id, harm.id)
+    told = {
+        "primary_testicular_failure": (f"{failure['text']} His: ", ".", (failure.id,)),
+        "over_suppression": ("", f"{drawn}lies below {limits}. {why}", rows),
+        "over_suppression_possible": (
+            "", f"{drawn}may lie below {limits}: the assay does not tell. {why}", rows,
+        ),
+        "cotreatment": (
+            "He also takes ", f", which the model does not see. {mixed['text']}", (mixed.id,),
+        ),
+    }  # fmt: skip
+    return {
+        code: {"before": before, "after": after, "source": _source(of)}
+        for code, (before, after, of) in told.items()
+    }
 
 
 def on_treatment(request: Request) -> bool | None:
@@ -172,27 +258,22 @@ def _notice_rules() -> tuple[tuple[str, tuple[Rule, ...]], ...]:
     )
 
 
-def _over_suppression(request: Request) -> list[Row]:
-    """Tell an estradiol on the drug that lies, or may lie, below the published range."""
+@cache
+def _failing() -> tuple[Rule, ...]:
+    return fact("statement_primary_failure").rules
+
+
+@cache
+def _suppressed() -> Rule:
+    """Return the rule of an estradiol below the published range."""
     published = fact("range_estradiol")
-    below = Rule("estradiol", "<", published["low"], published["unit"])
-    measured = request.quantities["estradiol"]
-    verdict = below.holds(measured)
-    if verdict is False:
-        return []
-    limits = (
-        f"the published range of men ({published['low']:g} to {published['high']:g} "
-        f"{published['unit']}, by mass spectrometry)"
-    )
-    harm = fact("safety_spermatogenesis")
-    why = f"{harm['mechanism'][0].upper()}{harm['mechanism'][1:]}."
-    own = f"{reading(request, 'estradiol')}, measured on anastrozole,"
-    own = own[0].upper() + own[1:]
-    rows = (published.id, harm.id)
-    if verdict:
-        return [_caution("over_suppression", f"{own} lies below {limits}. {why}", *rows)]
-    text = f"{own} may lie below {limits}: the assay does not tell. {why}"
-    return [_caution("over_suppression_possible", text, *rows)]
+    return Rule("estradiol", "<", published["low"], published["unit"])
+
+
+def _framed(code: str, own: str) -> Row:
+    frame = caution_frames()[code]
+    text = f"{frame['before']}{own}{frame['after']}"
+    return {"code": code, "text": text, "source": frame["source"]}
 
 
 def _caution(code: str, text: str, *rows: str) -> Row:

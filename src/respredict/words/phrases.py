@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from respredict.schema.analytes import ANALYTES
@@ -21,6 +22,8 @@ _UNITS = (
     *((code, "million/mL") for code in ("x10E6/mL", "10*6/mL", "10^6/mL", "10*6/ml", "M/mL")),
     ("10*6", "million"),
 )
+_SHORT = 24  # a value and its unit
+_PERCENT = tuple(f"{n} %" for n in range(101))
 _CAUTIONS = {
     "azoospermia_not_in_model": "azoospermia, which the model does not see",
     "cotreatment": "other hormonal drugs taken with it, which the model does not see",
@@ -45,7 +48,7 @@ def percent(share: float) -> str:
     """
     if share < 0.01:
         return "less than 1 %"
-    return "more than 99 %" if share > 0.99 else f"{round(100 * share)} %"
+    return "more than 99 %" if share > 0.99 else _PERCENT[round(100 * share)]
 
 
 def span(interval: Sequence[float]) -> str:
@@ -56,7 +59,10 @@ def span(interval: Sequence[float]) -> str:
     >>> span([0.4, 0.55]), span([0.468, 0.472]), span([0.001, 0.07]), span([0.91, 0.999])
     ('40 to 55 %', '47 %', 'up to 7 %', '91 % or more')
     """
-    low, high = (percent(end) for end in interval)
+    least, most = interval
+    if least >= 0.01 and most <= 0.99 and round(100 * least) != round(100 * most):
+        return f"{round(100 * least)} to {round(100 * most)} %"
+    low, high = percent(least), percent(most)
     if low == high:
         return low
     if low[0].isdigit():
@@ -72,10 +78,12 @@ def number(value: float, threshold: float | None = None) -> str:
     >>> number(79.588), number(99.96, 100.0), number(1234.5)
     ('79.6', '99.96', '1230')
     """
-    text = ""
-    for digits in range(3, 17):
+    text = f"{float(f'{value:.3g}'):.6g}"
+    if threshold is None or (float(text) >= threshold) == (value >= threshold):
+        return text
+    for digits in range(4, 17):
         text = f"{float(f'{value:.{digits}g}'):.{max(digits, 6)}g}"
-        if threshold is None or (float(text) >= threshold) == (value >= threshold):
+        if (float(text) >= threshold) == (value >= threshold):
             break
     return text
 
@@ -88,9 +96,22 @@ def clinical(text: str) -> str:
     >>> clinical("3.4 [IU]/L"), clinical("0 10*6/mL"), clinical("34 a")
     ('3.4 IU/L', '0 million/mL', '34 years')
     """
-    for code, written in _UNITS:
-        text = text.replace(code, written)
+    if len(text) > _SHORT:
+        return _written(text)
+    value, space, unit = text.partition(" ")
+    return f"{_written(value)} {_unit(unit)}" if space else _written(value)
+
+
+def _written(text: str) -> str:
+    if "*" in text or "[" in text or "/" in text or "^" in text:
+        for code, written in _UNITS:
+            text = text.replace(code, written)
     return f"{text[:-2]} years" if text.endswith(" a") else text
+
+
+@lru_cache(maxsize=256)
+def _unit(text: str) -> str:
+    return _written(f" {text}")[1:]
 
 
 def quantity(told: Mapping[str, Any]) -> str:
@@ -159,6 +180,8 @@ def short_cautions(answer: Mapping[str, Any]) -> list[str]:
     ['an old blood sample', 'one value estimated']
     """
     codes = [caution["code"] for caution in answer.get("cautions", ())]
+    if not codes:
+        return []
     imputed = codes.count("value_imputed")
     estimated = f"{imputed} values estimated" if imputed > 1 else "one value estimated"
     names = {**_CAUTIONS, "value_imputed": estimated}
