@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -16,9 +17,11 @@ import pytest
 from respredict import registry
 from respredict.bundle import champion
 from respredict.cohort import outcome_columns, read_cohort
-from respredict.config import Settings
+from respredict.config import Settings, ValidationSettings
 from respredict.errors import BundleError, CohortError, RegistryError
 from respredict.lifecycle.training import outcomes, promote, train
+from respredict.lifecycle.validating import validate_trained
+from respredict.validation.report import Report
 from tests.conftest import COHORT, ROOT
 
 
@@ -164,6 +167,43 @@ def test_mlflow_run_trains_and_registers(tmp_path):
     bundles = list((project / ".respredict" / "bundles").iterdir())
     meta = json.loads((bundles[0] / "meta.json").read_text())
     assert meta["trained_on"]["kind"] == "synthetic"
+
+
+def test_a_validation_is_logged_to_the_run_of_its_version(in_trained):
+    """``train --validate`` leaves report.json and every number of it beside the model."""
+    import mlflow
+
+    made = in_trained["trained"]
+    small = ValidationSettings(candidates=("published",), resamples=20, jobs=1)
+    settings = dataclasses.replace(Settings().with_cohort(COHORT), validation=small)
+    said: list[str] = []
+    report = validate_trained(made, settings, say=said.append)
+    run = mlflow.MlflowClient().get_run(made.version.run_id)
+    text = mlflow.artifacts.load_text(f"runs:/{made.version.run_id}/report.json")
+
+    assert Report.from_dict(json.loads(text)) == report
+    for name, value in report.metrics().items():
+        assert run.data.metrics[name] == value
+    assert report.provenance["digest"] == made.bundle.digest
+    assert report.provenance["cohort"]["sha256"] == read_cohort(COHORT).provenance.sha256
+    told = made.bundle.meta["performance"]
+    apparent = report.performance["published"]["auc"]["apparent"]
+    assert apparent == pytest.approx(told["apparent_auc"], abs=1e-12)
+    assert report.sample_size["men"] == made.bundle.meta["trained_on"]["men"]
+    assert "20 resamples" in "\n".join(said)
+
+
+def test_the_sample_size_is_told_before_anything_is_fitted(in_trained, tmp_path):
+    """And the candidate that settings name is the one in the bundle."""
+    said: list[str] = []
+    model = dataclasses.replace(Settings().model, candidate="zero", predictors="t_lh")
+    settings = dataclasses.replace(Settings().with_cohort(COHORT), model=model)
+    made = train(settings, home=tmp_path / "home", say=said.append)
+
+    sizes = next(i for i, line in enumerate(said) if "developing a model takes" in line)
+    assert sizes < next(i for i, line in enumerate(said) if line.startswith("fitting"))
+    assert made.bundle.meta["candidate"] == "zero"
+    assert "validation.resamples" not in made.bundle.meta["settings"]
 
 
 def _path() -> str:

@@ -20,12 +20,14 @@ __all__ = [
     "ModelSettings",
     "OutcomeSettings",
     "Settings",
+    "ValidationSettings",
     "home",
     "read_settings",
 ]
 
 PREDICTOR_SETS = ("hormones", "hormones+semen", "lh+fsh", "t_lh")
-SHRINK_TO = ("published", "zero")
+CANDIDATES = ("published", "zero", "splines", "boosting")
+SELECT = "select"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +58,56 @@ class OutcomeSettings:
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """``[model]``: predictor set, and what the coefficients are shrunk to.
+    """``[model]``: predictor set, and what is fitted to it.
 
     Parameters
     ----------
     predictors : str
         A predictor set.
-    shrink_to : str
-        ``published`` or ``zero``.
+    candidate : str
+        ``published``, ``zero``, ``splines`` or ``boosting``; ``select`` takes the simplest
+        of ``[validation]``'s candidates within one standard error of the best.
     seed : int
         Draws folds and resamples.
     """
 
     predictors: str = "hormones"
-    shrink_to: str = "published"
+    candidate: str = "published"
     seed: int = 20261121
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationSettings:
+    """``[validation]``: what ``train --validate`` does.
+
+    Parameters
+    ----------
+    candidates : tuple of str
+        Compared, the simplest first whatever their order here.
+    resamples : int
+        Bootstrap resamples, each with everything chosen and fitted again.
+    folds : int
+        Most folds of a cross-validation.
+    repeats : int
+        Deals of the folds, where sites do not settle them.
+    thresholds : tuple of float
+        Probabilities from which a man would be treated, at which classes are judged.
+    more_men : int
+        How many more men the learning curve is asked about.
+    seed : int
+        Draws folds, resamples and parts.
+    jobs : int
+        Processes; 0 is one a processor. The report does not depend on it.
+    """
+
+    candidates: tuple[str, ...] = CANDIDATES
+    resamples: int = 200
+    folds: int = 5
+    repeats: int = 3
+    thresholds: tuple[float, ...] = (0.3, 0.45, 0.6)
+    more_men: int = 50
+    seed: int = 20261121
+    jobs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +122,14 @@ class Settings:
         The outcome.
     model : ModelSettings
         The model.
+    validation : ValidationSettings
+        Its validation.
     """
 
     cohort: CohortSettings = field(default_factory=CohortSettings)
     outcome: OutcomeSettings = field(default_factory=OutcomeSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
+    validation: ValidationSettings = field(default_factory=ValidationSettings)
 
     def flat(self) -> dict[str, Any]:
         """Return ``{"section.key": value}``, as a run logs it."""
@@ -103,10 +143,35 @@ class Settings:
         """Return the same settings for another table."""
         return dataclasses.replace(self, cohort=CohortSettings(path=os.fspath(path)))
 
+    def with_jobs(self, jobs: int) -> Settings:
+        """Return the same settings for another number of processes, 0 for all."""
+        problem = _problem("validation.jobs", "jobs", jobs, self.validation.jobs)
+        if problem:
+            raise ConfigError(problem)
+        return dataclasses.replace(self, validation=dataclasses.replace(self.validation, jobs=jobs))
 
-_KINDS = {str: ("be text", '"..."'), int: ("be a whole number", "1")}
+
+_KINDS = {
+    str: ("be text", '"..."'),
+    int: ("be a whole number", "1"),
+    "texts": ("be a list of different texts", '["...", "..."]'),
+    "numbers": ("be an ascending list of numbers in (0, 1)", "[0.3, 0.6]"),
+}
+_CHOICES = {
+    "model.predictors": PREDICTOR_SETS,
+    "model.candidate": (*CANDIDATES, SELECT),
+    "validation.candidates": CANDIDATES,
+}
 _GREATEST_SEED = 2**32 - 1  # what NumPy takes
-_CHOICES = {"model.predictors": PREDICTOR_SETS, "model.shrink_to": SHRINK_TO}
+_RANGES = {
+    "model.seed": (0, _GREATEST_SEED),
+    "validation.seed": (0, _GREATEST_SEED),
+    "validation.resamples": (20, 10_000),
+    "validation.folds": (2, 20),
+    "validation.repeats": (1, 100),
+    "validation.more_men": (1, 100_000),
+    "validation.jobs": (0, 1_000),
+}
 
 
 def read_settings(path: str | os.PathLike[str]) -> Settings:
@@ -115,7 +180,8 @@ def read_settings(path: str | os.PathLike[str]) -> Settings:
     Parameters
     ----------
     path : path-like
-        A TOML file with the sections ``[cohort]``, ``[outcome]`` and ``[model]``.
+        A TOML file with the sections ``[cohort]``, ``[outcome]``, ``[model]`` and
+        ``[validation]``.
 
     Returns
     -------
@@ -132,8 +198,8 @@ def read_settings(path: str | os.PathLike[str]) -> Settings:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "run.toml"
-    ...     _ = file.write_text('[model]\nshrink_to = "zero"\n')
-    ...     read_settings(file).model.shrink_to
+    ...     _ = file.write_text('[model]\ncandidate = "zero"\n')
+    ...     read_settings(file).model.candidate
     'zero'
     """
     file = Path(path)
@@ -176,22 +242,41 @@ def _section(name: str, kind: type, body: dict[str, Any], problems: list[Problem
         if key not in known:
             problems.append(_unknown(where, [f"{name}.{k}" for k in known]))
             continue
-        wanted: Any = type(known[key].default)
-        choices = _CHOICES.get(where)
-        if type(value) is not wanted:
-            rule, example = _KINDS[wanted]
-            problems.append(Problem(where, rule, repr(value), f"Write {key} = {example}"))
-        elif where == "model.seed" and not 0 <= value <= _GREATEST_SEED:
-            rule = f"be 0 to {_GREATEST_SEED}"
-            problems.append(Problem(where, rule, repr(value), "Choose another"))
-        elif choices and value not in choices:
-            advice = nearest(str(value), choices)
-            problems.append(
-                Problem(where, "be a known one", repr(value), f"{advice}Use {', '.join(choices)}")
-            )
+        problem = _problem(where, key, value, known[key].default)
+        if problem:
+            problems.append(problem)
         else:
-            values[key] = value
+            values[key] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
+
+
+def _problem(where: str, key: str, value: Any, default: Any) -> Problem | None:
+    """Return what is wrong with a value, None if nothing is."""
+    wanted: Any = type(default)
+    if wanted is tuple:
+        wanted = "texts" if isinstance(default[0], str) else "numbers"
+    if not _is_one(value, wanted):
+        rule, example = _KINDS[wanted]
+        return Problem(where, rule, repr(value), f"Write {key} = {example}")
+    least, most = _RANGES.get(where, (value, value))
+    if isinstance(value, int) and not least <= value <= most:
+        return Problem(where, f"be {least} to {most}", repr(value), "Choose another")
+    choices = _CHOICES.get(where)
+    for one in value if isinstance(value, list) else [value]:
+        if choices and one not in choices:
+            advice = f"{nearest(str(one), choices)}Use {', '.join(choices)}"
+            return Problem(where, "be a known one", repr(one), advice)
+    return None
+
+
+def _is_one(value: Any, wanted: Any) -> bool:
+    if wanted == "texts":
+        of_texts = isinstance(value, list) and all(type(one) is str for one in value)
+        return of_texts and bool(value) and len(set(value)) == len(value)
+    if wanted == "numbers":
+        numbers = isinstance(value, list) and bool(value) and all(type(v) is float for v in value)
+        return numbers and value == sorted(set(value)) and value[0] > 0 and value[-1] < 1
+    return type(value) is wanted
 
 
 def _unknown(where: str, known: list[str]) -> Problem:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ __all__ = [
     "NAME",
     "Run",
     "Version",
+    "attach",
     "find_version",
     "log_run",
     "set_alias",
@@ -35,6 +37,7 @@ NAME = "respredict"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 _DIGEST_TAG = "bundle_digest"
+_METRICS_AT_ONCE = 1000  # what MLflow takes in one call
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,29 @@ def log_run(run: Run) -> Version:
             )
             client.set_registered_model_alias(NAME, CHALLENGER, made.version)
             return Version(int(made.version), active.info.run_id, run.bundle.digest)
+
+
+def attach(version: Version, metrics: Mapping[str, float], texts: Mapping[str, str]) -> None:
+    """Log more to the run that made a version.
+
+    Parameters
+    ----------
+    version : Version
+        As registered.
+    metrics : mapping
+        Name to number.
+    texts : mapping
+        Artifact name to text.
+    """
+    with _mlflow() as mlflow:
+        from mlflow.entities import Metric
+
+        client, now = mlflow.MlflowClient(), int(time.time() * 1000)
+        told = [Metric(name, value, now, 0) for name, value in metrics.items()]
+        for start in range(0, len(told), _METRICS_AT_ONCE):
+            client.log_batch(version.run_id, metrics=told[start : start + _METRICS_AT_ONCE])
+        for name, text in texts.items():
+            client.log_text(version.run_id, text, name)
 
 
 def find_version(which: str) -> Version:

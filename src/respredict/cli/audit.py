@@ -11,7 +11,6 @@ import datetime
 import importlib.util
 import json
 import os
-import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict
@@ -19,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from respredict.cli.common import user
+from respredict.cli.replays import add_replay
 from respredict.config import home
 from respredict.errors import InputError, NoRecordError, Problem, RegistryError
 
 __all__ = ["add_audit"]
 
 _OK, _NO = 0, 1
-_SHOWN = 20  # differing decisions that are told field by field
 
 _WHICH = "sequence, id, range as 10-20, or all"
 
@@ -56,10 +55,7 @@ def add_audit(commands: Any) -> None:
     verify.add_argument("--against", type=Path, help="checkpoints.jsonl kept elsewhere")
     verify.add_argument("--public-key", type=Path, help="checkpoint.pub kept elsewhere")
 
-    replay = add("replay", _replay, "rescore decisions and compare", writes=False)
-    replay.add_argument("which", nargs="?", default="all", help=f"{_WHICH} (default)")
-    replay.add_argument("--sample", type=int, help="that many of them, drawn at random")
-    replay.add_argument("--seed", type=int, help="of the draw, to draw the same again")
+    add_replay(add)
 
     show = add("show", _show, "print one record, and record that it was read")
     show.add_argument("which", help="sequence or id")
@@ -90,26 +86,16 @@ def _add_keeping(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _verify(given: argparse.Namespace) -> int:
-    from respredict.audit.promotions import disagreements
+    from respredict.audit.verifying import as_told
     from respredict.ledger.verify import verify
 
     verdict = verify(home(), against=given.against, public_key=given.public_key)
-    unknown = list(verdict.cannot_know)
-    alias = _alias()
-    if alias is None:
-        unknown.append("Whether the alias champion agrees: MLflow's store is not here.")
-    champion = disagreements(home(), alias) if verdict.ok else []
-    told = {
-        **verdict.as_dict(),
-        "ok": verdict.ok and not champion,
-        "champion": champion,
-        "cannot_know": unknown,
-    }
+    told = as_told(home(), verdict, _alias())
     lines = [f"{verdict.records} records hold, signed to {verdict.signed_to}."]
     if not verdict.ok:
         lines += [f"First bad record {verdict.first_bad}: {verdict.kind}. {verdict.detail}."]
-    lines += [f"The champion: {sentence}" for sentence in champion]
-    lines += [f"Not known: {sentence}" for sentence in unknown]
+    lines += [f"The champion: {sentence}" for sentence in told["champion"]]
+    lines += [f"Not known: {sentence}" for sentence in told["cannot_know"]]
     return _tell(given, told, "\n".join(lines), ok=told["ok"])
 
 
@@ -129,59 +115,6 @@ def _alias() -> tuple[int, str] | None:
     except RegistryError:
         return 0, ""
     return found.number, found.digest
-
-
-def _replay(given: argparse.Namespace) -> int:
-    from respredict.audit.replaying import Replayer
-    from respredict.audit.selecting import drawn, selected
-    from respredict.ledger.reading import Reader
-
-    counts = dict.fromkeys(("identical", "differs", "refused", "erased"), 0)
-    shown: list[dict[str, Any]] = []
-    if given.sample is not None and given.sample < 1:
-        raise InputError(Problem("--sample", "be at least 1", str(given.sample), "Give a number"))
-    seed = secrets.randbelow(2**32) if given.seed is None else given.seed
-    with Reader(home()) as reader:
-        replayer = Replayer(home())
-        pages = (
-            selected(reader, given.which, kind="decision", payloads=True)
-            if given.sample is None
-            else drawn(reader, given.which, given.sample, seed=seed, kind="decision")
-        )
-        for records in pages:
-            for one in replayer.replay(records):
-                counts[one.state] += 1
-                if one.state in ("differs", "refused") and len(shown) < _SHOWN:
-                    shown.append(one.as_dict())
-    asked = sum(counts.values())
-    ok = counts["identical"] + counts["erased"] == asked and (counts["identical"] > 0 or not asked)
-    told = {
-        "ok": ok,
-        "asked": asked,
-        **counts,
-        "seed": seed if given.sample else None,
-        "differing": shown,
-    }
-    return _tell(given, told, _replayed(told), ok=ok)
-
-
-def _replayed(told: dict[str, Any]) -> str:
-    counts = ", ".join(
-        f"{told[s]} {word}"
-        for s, word in (("differs", "differ"), ("refused", "refused"), ("erased", "erased"))
-        if told[s]
-    )
-    lines = [f"{told['identical']} of {told['asked']} identical{counts and ', '}{counts}."]
-    if told["seed"] is not None:
-        lines[0] += f" Drawn with --seed {told['seed']}."
-    for one in told["differing"]:
-        lines.append(f"{one['sequence']} {one['id']}: {one['state']}")
-        lines += [
-            f"  {d['pointer']}: {json.dumps(d['recorded'])} recorded, {json.dumps(d['now'])} now"
-            for d in one["differences"]
-        ]
-        lines += [f"  {why}" for why in one["why"]]
-    return "\n".join(lines)
 
 
 def _show(given: argparse.Namespace) -> int:

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from respredict.cli.audit import add_audit
 from respredict.cli.cohorts import add_cohorts
 from respredict.cli.common import OK, PROG, adder, say, tell_error
+from respredict.cli.conformance import add_conformance
+from respredict.cli.keys import add_keys
 from respredict.cli.models import add_models
 from respredict.cli.score import add_score
 from respredict.cli.serve import add_serve
@@ -71,5 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add_models(add)
     add_score(add)
     add_audit(commands)
+    add_conformance(add)
+    add_keys(commands)
     add_serve(add)
     return parser

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from respredict.cli.common import Add, print_told, say, user
 from respredict.config import Settings, home, read_settings
+
+if TYPE_CHECKING:
+    from respredict.validation.report import Report
 
 __all__ = ["add_models"]
 
@@ -22,6 +25,8 @@ def add_models(add: Add) -> None:
     train = add("train", _train, "fit, explain, log and register a model")
     train.add_argument("cohort", nargs="?", help="CSV or Parquet (default: the settings' table)")
     train.add_argument("--config", help="TOML settings (default: the built-in ones)")
+    train.add_argument("--validate", action="store_true", help="validate it in full; takes minutes")
+    train.add_argument("--jobs", type=int, help="processes of the validation (default: all)")
     train.add_argument("--promote", action="store_true", help="make it the champion")
 
     promote = add("promote", _promote, "make a registered version the champion")
@@ -36,9 +41,16 @@ def _train(given: argparse.Namespace) -> int:
     settings = read_settings(given.config) if given.config else Settings()
     if given.cohort:
         settings = settings.with_cohort(given.cohort)
+    if given.jobs is not None:
+        settings = settings.with_jobs(given.jobs)
     trained = train(settings, home=home(), say=say)
     for notice in trained.notices:
         say(f"note: {notice}")
+    report = None
+    if given.validate:
+        from respredict.lifecycle.validating import validate_trained
+
+        report = validate_trained(trained, settings, say=say)
     champion = None
     if given.promote:
         why = {"actor": user(), "reason": "train --promote"}
@@ -51,6 +63,7 @@ def _train(given: argparse.Namespace) -> int:
         "use": trained.bundle.meta["use"],
         "trained_on": trained.bundle.meta["trained_on"],
         "metrics": trained.metrics,
+        "validation": None if report is None else _summary(report),
     }
     return print_told(given, told, _trained(told))
 
@@ -74,6 +87,32 @@ def _trained(told: dict[str, Any]) -> str:
         f"Fitted on {men} ({told['trained_on']['kind']}).",
         f"AUC {auc:.3f} on the men fitted, {left_out:.3f} cross-validated.",
     ]
+    if told["validation"]:
+        lines.append(_validated(told["validation"]))
     if told["use"] == "demonstration":
         lines.append("Trained on synthetic men: a demonstration, not for anybody's care.")
     return "\n".join(lines)
+
+
+def _summary(report: Report) -> dict[str, Any]:
+    """Return what a validation says of the model; the artifact holds the rest."""
+    whole = report.as_dict()
+    return {
+        "artifact": "report.json",
+        "model": whole["model"],
+        "resamples": whole["settings"]["validation.resamples"],
+        "performance": whole["performance"][whole["model"]["candidate"]],
+        "sample_size": whole["sample_size"],
+    }
+
+
+def _validated(told: dict[str, Any]) -> str:
+    auc, slope = (told["performance"][name] for name in ("auc", "calibration_slope"))
+    found, tilt = auc["corrected"], slope["corrected"]["value"]
+    ends = "" if found.get("low") is None else f" [{found['low']:.3f}, {found['high']:.3f}]"
+    said = "not defined" if tilt is None else f"{tilt:.2f}"
+    return (
+        f"Validated over {told['resamples']} resamples: AUC {found['value']:.3f}{ends} once its "
+        f"optimism of {auc['optimism']:.3f} is taken off; calibration slope {said}. "
+        f"All of it is {told['artifact']} of the run."
+    )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from respredict.cli.common import Add, print_told, say, user
 from respredict.config import home
 from respredict.errors import InputError, Problem, RequestError
+
+if TYPE_CHECKING:
+    from respredict.schema.request import Request
 
 __all__ = ["add_score"]
 
@@ -34,6 +38,7 @@ def add_score(add: Add) -> None:
 
 
 def _score(given: argparse.Namespace) -> int:
+    from respredict.audit.decisions import record_decision
     from respredict.scoring import load_scorer
     from respredict.statement import summary
 
@@ -47,8 +52,10 @@ def _score(given: argparse.Namespace) -> int:
     ):
         if given_here:
             raise InputError(Problem(option, "be given for a table", "a request", remedy))
-    answer = load_scorer(home()).score(_request(file))
-    return print_told(given, answer, summary(answer))
+    asked, request = _request(file)
+    answer = record_decision(home(), load_scorer(home()), asked, request, actor=user())
+    kept = f"Decision {answer['decision_id']}, record {answer['ledger']['sequence']}."
+    return print_told(given, answer, f"{summary(answer)}\n{kept}")
 
 
 def _score_table(given: argparse.Namespace, file: Path) -> int:
@@ -57,15 +64,25 @@ def _score_table(given: argparse.Namespace, file: Path) -> int:
     from respredict.scoring import load_scorer
 
     scorer = load_scorer(home())
-    told = score_table(file, scorer, out=given.out, explain=given.explain, jobs=given.jobs, say=say)
-    kept = record_batch(home(), file, told, model=scorer.bundle.digest, actor=user())
-    told["ledger"] = {"sequence": kept.sequence, "hash": kept.hash}
+
+    def keep(told: dict[str, Any], parts: Mapping[Path, Path]) -> None:
+        digest, version = scorer.bundle.digest, scorer.model_card()["version"]
+        kept = record_batch(home(), file, told, parts, model=digest, version=version, actor=user())
+        told["ledger"] = {"sequence": kept.sequence, "hash": kept.hash}
+
+    told = score_table(
+        file, scorer, out=given.out, explain=given.explain, jobs=given.jobs, say=say, keep=keep
+    )
     return print_told(given, told, _scored(told))
 
 
-def _request(file: Path) -> Any:
+def _request(file: Path) -> tuple[bytes, Request]:
+    """Return the exact bytes of a request, and what they say."""
+    from respredict.schema.request import read_request
+
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        asked = file.read_bytes()
+        body = json.loads(asked)
     except OSError as error:
         raise RequestError(
             Problem(str(file), "be a readable file", error.strerror or "none", "Name a request")
@@ -74,6 +91,7 @@ def _request(file: Path) -> Any:
         raise RequestError(
             Problem(str(file), "be JSON", str(error), "Compare with data/published_man.json")
         ) from error
+    return asked, read_request(body)
 
 
 def _scored(told: dict[str, Any]) -> str:

@@ -6,14 +6,17 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import log_expit, logit, ndtri
 
-__all__ = ["SampleSize", "cox_snell_r2", "development_size"]
+from respredict.errors import InputError, Problem
+
+__all__ = ["SampleSize", "achieved", "cox_snell_r2", "development_size", "verdict"]
 
 #: Least shrinkage, greatest optimism in explained variation, and margin of the mean risk.
-_SHRINKAGE = 0.9
-_OPTIMISM = 0.05
-_MARGIN = 0.05
+SHRINKAGE = 0.9
+OPTIMISM = 0.05
+MARGIN = 0.05
 _Z = 1.959963984540054
 _NODES = 200
 _SPREAD = 12.0
@@ -21,7 +24,7 @@ _SPREAD = 12.0
 
 @dataclass(frozen=True, slots=True)
 class SampleSize:
-    """Men that a model needs, criterion by criterion.
+    """Men that a model, or its validation, needs, criterion by criterion.
 
     Parameters
     ----------
@@ -30,7 +33,8 @@ class SampleSize:
     events : int
         Of them, with the outcome.
     criteria : dict of str to int
-        ``shrinkage``, ``optimism`` and ``mean_risk``.
+        ``shrinkage``, ``optimism`` and ``mean_risk`` for development; ``observed_expected``,
+        ``calibration_slope``, ``auc`` and, with a threshold, ``net_benefit`` for validation.
     """
 
     n: int
@@ -55,7 +59,7 @@ def cox_snell_r2(auc: float, prevalence: float) -> float:
 
     Raises
     ------
-    ValueError
+    InputError
         If a number is out of its range.
 
     Notes
@@ -70,12 +74,8 @@ def cox_snell_r2(auc: float, prevalence: float) -> float:
     >>> round(cox_snell_r2(0.75, 0.46), 3)
     0.184
     """
-    if not 0.5 < auc < 1:
-        msg = f"auc must lie in (0.5, 1), got {auc!r}. Give what similar models reached."
-        raise ValueError(msg)
-    if not 0 < prevalence < 1:
-        msg = f"prevalence must lie in (0, 1), got {prevalence!r}. Give a fraction."
-        raise ValueError(msg)
+    check_range("auc", auc, 0.5, 1, "Give what similar models reached")
+    check_range("prevalence", prevalence, 0, 1, "Give a fraction")
     apart = math.sqrt(2) * float(ndtri(auc))
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
     z = _SPREAD * nodes
@@ -84,21 +84,24 @@ def cox_snell_r2(auc: float, prevalence: float) -> float:
     with_it = float(np.dot(density, log_expit(intercept + apart * (z + apart))))
     without = float(np.dot(density, log_expit(-(intercept + apart * z))))
     model = prevalence * with_it + (1 - prevalence) * without
-    null = prevalence * math.log(prevalence) + (1 - prevalence) * math.log(1 - prevalence)
-    return 1 - math.exp(-2 * (model - null))
+    return 1 - math.exp(-2 * (model - _null(prevalence)))
 
 
-def development_size(*, auc: float, parameters: int, prevalence: float) -> SampleSize:
+def development_size(
+    *, parameters: int, prevalence: float, auc: float | None = None, r2: float | None = None
+) -> SampleSize:
     """Return how many men the development of a model takes.
 
     Parameters
     ----------
-    auc : float
-        Expected, in (0.5, 1).
     parameters : int
         Candidate parameters, at least 1.
     prevalence : float
         Of the outcome, in (0, 1).
+    auc : float, default=None
+        Expected, in (0.5, 1); needed where ``r2`` is None.
+    r2 : float, default=None
+        Cox and Snell's, expected; it takes the place of the AUC.
 
     Returns
     -------
@@ -107,8 +110,8 @@ def development_size(*, auc: float, parameters: int, prevalence: float) -> Sampl
 
     Raises
     ------
-    ValueError
-        If a number is out of its range.
+    InputError
+        If a number is out of its range, or neither AUC nor R2 is given, or both.
 
     Notes
     -----
@@ -119,22 +122,152 @@ def development_size(*, auc: float, parameters: int, prevalence: float) -> Sampl
     --------
     >>> development_size(auc=0.75, parameters=7, prevalence=0.46).n
     382
+    >>> development_size(r2=0.1, parameters=7, prevalence=0.46).criteria
+    {'shrinkage': 595, 'optimism': 174, 'mean_risk': 382}
     """
-    if parameters < 1:
-        msg = f"parameters must be at least 1, got {parameters!r}. Count what may be fitted."
-        raise ValueError(msg)
-    r2 = cox_snell_r2(auc, prevalence)
-    null = prevalence * math.log(prevalence) + (1 - prevalence) * math.log(1 - prevalence)
-    most = 1 - math.exp(2 * null)
-    enough = r2 / (r2 + _OPTIMISM * most)
-
-    def for_shrinkage(shrinkage: float) -> int:
-        return math.ceil(parameters / ((shrinkage - 1) * math.log(1 - r2 / shrinkage)))
-
+    explained, most = _explained(parameters, prevalence, auc, r2)
     criteria = {
-        "shrinkage": for_shrinkage(_SHRINKAGE),
-        "optimism": for_shrinkage(enough),
-        "mean_risk": math.ceil((_Z / _MARGIN) ** 2 * prevalence * (1 - prevalence)),
+        "shrinkage": math.ceil(_men(SHRINKAGE, explained, parameters)),
+        "optimism": math.ceil(_men(_shrunk(explained, most), explained, parameters)),
+        "mean_risk": math.ceil((_Z / MARGIN) ** 2 * prevalence * (1 - prevalence)),
     }
     n = max(criteria.values())
     return SampleSize(n, math.ceil(n * prevalence), criteria)
+
+
+def achieved(
+    men: int,
+    *,
+    parameters: int,
+    prevalence: float,
+    auc: float | None = None,
+    r2: float | None = None,
+) -> dict[str, float]:
+    """Return what some men are enough for, in the terms of the criteria.
+
+    Parameters
+    ----------
+    men : int
+        At hand, at least 1.
+    parameters : int
+        Candidate parameters, at least 1.
+    prevalence : float
+        Of the outcome, in (0, 1).
+    auc, r2 : float, default=None
+        Expected; one of the two.
+
+    Returns
+    -------
+    dict of str to float
+        ``shrinkage`` to expect (0.9 or more is asked), ``optimism`` in Nagelkerke's R2 (at
+        most 0.05) and the half-width ``mean_risk`` (at most 0.05).
+
+    Raises
+    ------
+    InputError
+        If a number is out of its range, or neither AUC nor R2 is given, or both.
+
+    Examples
+    --------
+    >>> told = achieved(90, auc=0.75, parameters=7, prevalence=0.46)
+    >>> {name: round(value, 2) for name, value in told.items()}
+    {'shrinkage': 0.73, 'optimism': 0.09, 'mean_risk': 0.1}
+    """
+    if men < 1:
+        raise InputError(Problem("men", "be at least 1", str(men), "Give a number of men"))
+    explained, most = _explained(parameters, prevalence, auc, r2)
+    low, high = explained * (1 + 1e-12), 1 - 1e-9
+    shrinkage = explained  # the limit for no man at all
+    if _men(low, explained, parameters) < men:
+        shrinkage = brentq(lambda s: _men(s, explained, parameters) - men, low, high)
+    return {
+        "shrinkage": float(shrinkage),
+        "optimism": float(explained * (1 / shrinkage - 1) / most),
+        "mean_risk": _Z * math.sqrt(prevalence * (1 - prevalence) / men),
+    }
+
+
+def verdict(size: SampleSize, men: int, *, what: str = "developing a model") -> str:
+    """Say in plain words what some men are enough for.
+
+    Parameters
+    ----------
+    size : SampleSize
+        What is asked.
+    men : int
+        At hand, at least 1.
+    what : str, default="developing a model"
+        What the size is for.
+
+    Returns
+    -------
+    str
+        One or two sentences.
+
+    Raises
+    ------
+    InputError
+        If there is no man.
+
+    Examples
+    --------
+    >>> print(verdict(development_size(auc=0.75, parameters=7, prevalence=0.46), 90))
+    Your 90 men are 24 % of the 382 that developing a model takes. None of the criteria is met.
+    """
+    if men < 1:
+        raise InputError(Problem("men", "be at least 1", str(men), "Give a number of men"))
+    if men >= size.n:
+        return f"Your {men} men are enough: {what} takes {size.n}. Every criterion is met."
+    share = min(round(100 * men / size.n), 99)
+    told = f"Your {men} men are {share} % of the {size.n} that {what} takes."
+    met = [name.replace("_", " ") for name, asked in size.criteria.items() if men >= asked]
+    if not met:
+        return f"{told} None of the criteria is met."
+    missed = [
+        f"{name.replace('_', ' ')} ({asked})"
+        for name, asked in size.criteria.items()
+        if men < asked
+    ]
+    return f"{told} Met: {', '.join(met)}. Not met: {', '.join(missed)}."
+
+
+def check_range(name: str, value: float, low: float, high: float, remedy: str) -> None:
+    """Refuse a number outside an open interval."""
+    if not low < value < high:
+        rule = f"lie in ({low:g}, {high:.3g})"
+        raise InputError(Problem(name, rule, f"{value!r}", remedy))
+
+
+def _explained(
+    parameters: int, prevalence: float, auc: float | None, r2: float | None
+) -> tuple[float, float]:
+    """Return Cox and Snell's R2 and the most it can be."""
+    if parameters < 1:
+        got, remedy = repr(parameters), "Count what may be fitted"
+        raise InputError(Problem("parameters", "be at least 1", got, remedy))
+    check_range("prevalence", prevalence, 0, 1, "Give a fraction")
+    most = 1 - math.exp(2 * _null(prevalence))
+    if (auc is None) == (r2 is None):
+        got = "neither" if auc is None else "both"
+        raise InputError(Problem("auc or r2", "be given, one of them", got, "Give one"))
+    if r2 is None:
+        assert auc is not None
+        return cox_snell_r2(auc, prevalence), most
+    remedy = "Give what similar models reached; at this prevalence it cannot be more"
+    check_range("r2", r2, 0, most, remedy)
+    return r2, most
+
+
+def _null(prevalence: float) -> float:
+    """Return the mean log-likelihood of a model that knows the prevalence alone."""
+    return prevalence * math.log(prevalence) + (1 - prevalence) * math.log1p(-prevalence)
+
+
+def _shrunk(explained: float, most: float) -> float:
+    """Return the shrinkage at which the optimism is what is allowed."""
+    return explained / (explained + OPTIMISM * most)
+
+
+def _men(shrinkage: float, explained: float, parameters: int) -> float:
+    """Return the men whose model shrinks so much."""
+    return parameters / ((shrinkage - 1) * math.log1p(-explained / shrinkage))

@@ -1,0 +1,330 @@
+"""A whole validation, from men to report."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from respredict.config import SELECT, Settings
+from respredict.model.candidates import CANDIDATES, matrix_columns
+from respredict.model.comparators import COMPARATORS
+from respredict.model.rules import RULES, apply_rule
+from respredict.validation.coefficients import coefficients
+from respredict.validation.contributions import contributions
+from respredict.validation.corrected import correct_benefit
+from respredict.validation.curves import measured_curve
+from respredict.validation.description import describe_men, groupings
+from respredict.validation.figures import (
+    decision_curve,
+    risk_histogram,
+    roc_points,
+    stability_points,
+)
+from respredict.validation.fitting import Candidate, Men, Starts, fit_all, predict_all
+from respredict.validation.learning import learning_curve
+from respredict.validation.optimism import Plan, Resampled, resample
+from respredict.validation.performance import net_benefits
+from respredict.validation.report import Report
+from respredict.validation.sections import (
+    contribution_section,
+    learning_section,
+    performance_section,
+    selection_section,
+    shrinkage_section,
+    transport_section,
+)
+from respredict.validation.selection import Selection, select
+from respredict.validation.stability import stability
+from respredict.validation.subgroups import SMALLEST_CELL, subgroups
+from respredict.validation.transport import transport
+from respredict.validation.workers import finish, one_thread
+from respredict.validation.worsening import worsening_section
+
+__all__ = ["LEVEL", "Subjects", "chosen_candidate", "matrix_of", "validate"]
+
+Floats = NDArray[np.float64]
+Say = Callable[[str], None]
+
+LEVEL = 0.9
+#: Thresholds of the decision curve.
+_GRID = tuple(k / 100 for k in range(1, 100))
+_REPEATS = 5  # deals of the learning curve
+_TREATMENT = ("clomiphene", "tamoxifen", "gonadotropin_or_gnrh", "prior_testosterone")
+_DESCRIBED = (
+    "age_years", "bmi_kg_m2", "testosterone_ng_dl", "estradiol_pg_ml", "lh_iu_l", "fsh_iu_l",
+    "shbg_nmol_l", "prolactin_ng_ml", "inhibin_b_pg_ml", "sperm_concentration_m_ml",
+    "semen_volume_ml", "motility_percent", "anastrozole_mg_week", *_TREATMENT,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Subjects:
+    """Men of a cohort whose improvement is known.
+
+    Parameters
+    ----------
+    men : DataFrame of shape (n_patients, n_columns)
+        As the cohort holds them.
+    improved : ndarray of int of shape (n_patients,)
+        1 or 0.
+    worsened : ndarray of shape (n_patients,)
+        1, 0, or NaN where unknown.
+    left_out : dict of str to int
+        Men of the cohort who are not among them, by reason.
+    """
+
+    men: pd.DataFrame
+    improved: NDArray[np.int64]
+    worsened: Floats
+    left_out: dict[str, int]
+
+    def sites(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+        """Return the names of the clinics, and which is each man's."""
+        names, which = np.unique(self.men["site"].astype(str).to_numpy(), return_inverse=True)
+        return tuple(str(name) for name in names), which.astype(np.int64)
+
+
+def matrix_of(subjects: Subjects, predictors: str) -> Men:
+    """Return the men as what is validated takes them.
+
+    Parameters
+    ----------
+    subjects : Subjects
+        Of a cohort.
+    predictors : str
+        The set of the model.
+
+    Returns
+    -------
+    Men
+        With the columns of every set compared.
+    """
+    columns = dict.fromkeys((*matrix_columns(predictors), *matrix_columns("hormones+semen")))
+    X = subjects.men[list(columns)].astype(float).reset_index(drop=True)
+    return Men(X, subjects.improved, subjects.sites()[1])
+
+
+def chosen_candidate(subjects: Subjects, settings: Settings, *, say: Say = lambda _: None) -> str:
+    """Return the candidate that settings ask for, chosen if they ask for a choice.
+
+    Parameters
+    ----------
+    subjects : Subjects
+        Of a cohort.
+    settings : Settings
+        Of the run.
+    say : callable, default: silent
+        Told what is done.
+
+    Returns
+    -------
+    str
+        Of ``CANDIDATES``: the same that a validation with these settings reports.
+    """
+    if settings.model.candidate != SELECT:
+        return settings.model.candidate
+    candidates, men = _candidates(settings), matrix_of(subjects, settings.model.predictors)
+    say(f"choosing among {', '.join(c.name for c in candidates)}")
+    _, _, starts = one_thread(_fit, candidates, men, settings)
+    try:
+        found = _select(candidates, men, settings, starts, nested=False, say=say)
+    finally:
+        finish()
+    return candidates[found.chosen].name
+
+
+def validate(
+    subjects: Subjects, settings: Settings, *, provenance: dict[str, Any],
+    sample_size: dict[str, Any], notices: tuple[str, ...] = (), say: Say = lambda _: None,
+) -> Report:  # fmt: skip
+    """Validate what settings ask for, all of it made again in every resample.
+
+    Parameters
+    ----------
+    subjects : Subjects
+        Of a cohort.
+    settings : Settings
+        Of the run.
+    provenance : dict
+        As ``Report.provenance`` documents it.
+    sample_size : dict
+        As ``Report.sample_size`` documents it.
+    notices : tuple of str, default=()
+        What a reader should know.
+    say : callable, default: silent
+        Told how far it is.
+
+    Returns
+    -------
+    Report
+        The same, to the bit, for the same settings, men and packages on one kind of
+        machine, however many processes.
+
+    Raises
+    ------
+    CohortError
+        If there are too few men.
+    """
+    try:
+        return one_thread(_validate, subjects, settings, provenance, sample_size, notices, say)
+    finally:
+        finish()
+
+
+def _validate(
+    subjects: Subjects, settings: Settings, provenance: dict[str, Any],
+    sample_size: dict[str, Any], notices: tuple[str, ...], say: Say,
+) -> Report:  # fmt: skip
+    asked, men = settings.validation, matrix_of(subjects, settings.model.predictors)
+    candidates, jobs = _candidates(settings), _jobs(settings)
+    fixed = None
+    if settings.model.candidate != SELECT:
+        fixed = [c.name for c in candidates].index(settings.model.candidate)
+    beside = tuple(Candidate(name, settings.model.predictors) for name in COMPARATORS)
+    plan = Plan(candidates, beside, fixed, _GRID, asked.folds, asked.seed)
+    say(f"validating on {len(men)} men: {len(candidates)} candidates, {asked.resamples} resamples")
+    fitted, p, starts = _fit(plan.every, men, settings)
+    selection = _select(candidates, men, settings, starts, nested=True, say=say)
+    index = selection.chosen if fixed is None else fixed
+    resampled = resample(plan, men, asked.resamples, starts=starts, jobs=jobs, say=say)
+    common: dict[str, Any] = {"starts": starts, "seed": asked.seed, "jobs": jobs, "say": say}
+    travelled = transport(candidates, fixed, men, folds=asked.folds, level=LEVEL, **common)
+    learnt = learning_curve(candidates[index], men, more=asked.more_men, repeats=_REPEATS,
+                            level=LEVEL, **common)  # fmt: skip
+    added = contributions(candidates[index], men, selection.folds, level=LEVEL, **common)
+    say("putting the report together")
+    sites = subjects.sites()
+    out_of_fold = (selection.of_choice() if fixed is None else selection.p[:, index])[0]
+    of = coefficients(fitted[index], men, candidates[index].columns, level=LEVEL)
+    if isinstance(of, str):
+        notices, of = (*notices, f"No table of coefficients: {of}."), ()
+    coarse = provenance["cohort"]["kind"] != "synthetic"
+    return Report(
+        settings=_asked(settings),
+        provenance=provenance,
+        cohort=_cohort(subjects),
+        sample_size=sample_size,
+        model={
+            "candidate": candidates[index].name,
+            "asked": settings.model.candidate,
+            "predictors": settings.model.predictors,
+        },
+        selection=selection_section(selection, men, resampled, candidates[index].name),
+        performance=performance_section(plan, men, p, selection.chosen, resampled, level=LEVEL),
+        calibration=_calibration(men, out_of_fold),
+        risks=risk_histogram(men.y, p[index], coarse=coarse),
+        decision=tuple(_decision(plan, men, p, index, resampled)),
+        roc=tuple(roc_points(men.y, out_of_fold, coarse=coarse)),
+        stability=_stability(p[index], resampled, asked.thresholds, coarse=coarse),
+        learning=learning_section(learnt),
+        contributions=contribution_section(*added),
+        subgroups=tuple(
+            subgroups(men.y, out_of_fold, groupings(subjects.men, sites[1], sites[0]), level=LEVEL)
+        ),
+        transport=transport_section(travelled, sites[0]),
+        worsening=worsening_section(subjects.worsened, men, settings, level=LEVEL, jobs=jobs,
+                                    say=say),
+        shrinkage=tuple(shrinkage_section(of)),
+        notices=notices,
+    )  # fmt: skip
+
+
+def _candidates(settings: Settings) -> tuple[Candidate, ...]:
+    """Return the candidates asked for and the model's own, the simplest first."""
+    named = {*settings.validation.candidates, settings.model.candidate}
+    return tuple(Candidate(n, settings.model.predictors) for n in CANDIDATES if n in named)
+
+
+def _jobs(settings: Settings) -> int:
+    return settings.validation.jobs or len(os.sched_getaffinity(0))
+
+
+def _fit(
+    every: tuple[Candidate, ...], men: Men, settings: Settings
+) -> tuple[tuple[Any, ...], Floats, Starts]:
+    """Fit to all men, as training does."""
+    everyone = np.ones(len(men), dtype=np.int64)
+    fitted, starts = fit_all(every, men, everyone, seed=settings.model.seed)
+    return fitted, predict_all(fitted, every, men), starts
+
+
+def _select(
+    candidates: tuple[Candidate, ...], men: Men, settings: Settings, starts: Starts, *,
+    nested: bool, say: Say,
+) -> Selection:  # fmt: skip
+    asked = settings.validation
+    return select(candidates, men, seed=asked.seed, starts=starts, repeats=asked.repeats,
+                  most_folds=asked.folds, nested=nested, jobs=_jobs(settings), say=say)  # fmt: skip
+
+
+def _asked(settings: Settings) -> dict[str, Any]:
+    """Return the settings without what cannot change the report."""
+    left = ("validation.jobs", "cohort.path")
+    return {k: v for k, v in settings.flat().items() if k not in left} | {"level": LEVEL}
+
+
+def _cohort(subjects: Subjects) -> dict[str, Any]:
+    y, (names, which) = subjects.improved, subjects.sites()
+    described = [c for c in _DESCRIBED if subjects.men[c].notna().any()]
+    return {
+        "men": len(y),
+        "events": int(y.sum()),
+        "prevalence": float(y.mean()),
+        "left_out": subjects.left_out,
+        "sites": [
+            {"name": name, "n": int((which == k).sum()), "events": int(y[which == k].sum())}
+            for k, name in enumerate(names)
+        ],
+        "table_one": describe_men(subjects.men, y, described),
+    }
+
+
+def _calibration(men: Men, p: Floats) -> dict[str, Any]:
+    points = [dataclasses.asdict(point) for point in measured_curve(men.y, p, level=LEVEL)]
+    return {"on": "men left out of the fit", "points": points}
+
+
+def _decision(
+    plan: Plan, men: Men, p: Floats, index: int, resampled: Resampled
+) -> list[dict[str, Any]]:
+    at = index if plan.fixed is not None else -1
+    benefit = correct_benefit(
+        net_benefits(men.y, p[index], plan.thresholds),
+        resampled.benefit_inside[:, at],
+        resampled.benefit_outside[:, at],
+        level=LEVEL,
+    )
+    beside = {}
+    for i, candidate in enumerate(plan.every):
+        if candidate.name in COMPARATORS and candidate.name not in RULES:
+            off = resampled.benefit_inside[:, i] - resampled.benefit_outside[:, i]
+            beside[candidate.name] = net_benefits(men.y, p[i], plan.thresholds) - off.mean(axis=0)
+    for name in RULES:
+        yes = np.nan_to_num(apply_rule(name, men.X))  # untreated where it cannot be said
+        beside[name] = net_benefits(men.y, yes, plan.thresholds)
+    return decision_curve(plan.thresholds, benefit, float(men.y.mean()), beside)
+
+
+def _stability(
+    p: Floats, resampled: Resampled, thresholds: tuple[float, ...], *, coarse: bool
+) -> dict[str, Any]:
+    found = stability(p, resampled.p, thresholds, level=LEVEL)
+    half, unstable = (found.high - found.low) / 2, found.unstable()
+    return {
+        "mape": {"mean": float(found.mape.mean()), "median": float(np.median(found.mape)),
+                 "p90": float(np.percentile(found.mape, 90))},
+        "half_width": {"median": float(np.median(half)), "p90": float(np.percentile(half, 90))},
+        "thresholds": [
+            {"threshold": t, "changes": float(c.mean()), "unstable_men": float(u)}
+            for t, c, u in zip(thresholds, found.changes, unstable, strict=True)
+        ],
+        "men_a_point": SMALLEST_CELL if coarse else 1,
+        "points": stability_points(p, found, coarse=coarse),
+    }  # fmt: skip

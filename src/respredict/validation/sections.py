@@ -1,0 +1,216 @@
+"""The parts of a report: what was found, as plain values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from respredict.model.rules import RULES, apply_rule
+from respredict.validation.coefficients import Coefficient
+from respredict.validation.contributions import Contribution
+from respredict.validation.corrected import correct
+from respredict.validation.fitting import Men
+from respredict.validation.learning import Learning
+from respredict.validation.metrics import METRICS
+from respredict.validation.optimism import Plan, Resampled
+from respredict.validation.performance import measure
+from respredict.validation.pooling import Pooled
+from respredict.validation.selection import Selection, losses
+from respredict.validation.transport import Transport
+
+__all__ = [
+    "contribution_section",
+    "learning_section",
+    "performance_section",
+    "selection_section",
+    "shrinkage_section",
+    "transport_section",
+]
+
+Floats = NDArray[np.float64]
+
+_COVERS = ("which men are judged; not that other men would have been fitted, which makes the "
+           "intervals somewhat short")  # fmt: skip
+_RULE = "simplest within one standard error of the best, of the paired difference in log-loss"
+
+
+def performance_section(
+    plan: Plan, men: Men, p: Floats, chosen: int, resampled: Resampled, *, level: float
+) -> dict[str, dict[str, Any]]:
+    """Correct every metric of every model.
+
+    Parameters
+    ----------
+    plan : Plan
+        What was done in every resample.
+    men : Men
+        The men.
+    p : ndarray of shape (n_models, n_patients)
+        Probabilities of the models fitted to all of them, in the order of ``plan.every``.
+    chosen : int
+        The candidate that the men choose.
+    resampled : Resampled
+        What the resamples gave.
+    level : float
+        Of the intervals.
+
+    Returns
+    -------
+    dict
+        As ``Report.performance`` documents it; ``select`` is the whole procedure.
+    """
+    events, others = int(men.y.sum()), int((1 - men.y).sum())
+    names = [candidate.name for candidate in plan.every] + ["select"]
+    told: dict[str, dict[str, Any]] = {}
+    for i, (name, of) in enumerate(zip(names, [*p, p[chosen]], strict=True)):
+        apparent = measure(men.y, of)
+        found = {
+            metric: correct(metric, apparent[j], resampled.inside[:, i, j],
+                            resampled.outside[:, i, j], events=events, others=others, level=level)
+            for j, metric in enumerate(METRICS)
+        }  # fmt: skip
+        told[name] = {metric: one.as_dict() for metric, one in found.items()}
+        if name in RULES:
+            told[name] |= {"rule": _rule(name, men)}
+    return told
+
+
+def _rule(name: str, men: Men) -> dict[str, Any]:
+    """Judge a rule that says yes or no, where it can be said."""
+    yes = apply_rule(name, men.X)
+    told = ~np.isnan(yes)
+    y, yes = men.y[told], yes[told]
+    return {
+        "n": int(told.sum()),
+        "yes": int(yes.sum()),
+        "sensitivity": float(yes[y == 1].mean()) if (y == 1).any() else None,
+        "specificity": float(1 - yes[y == 0].mean()) if (y == 0).any() else None,
+    }
+
+
+def selection_section(
+    selection: Selection, men: Men, resampled: Resampled, model: str
+) -> dict[str, Any]:
+    """Tell how the candidates compare on men left out.
+
+    Parameters
+    ----------
+    selection : Selection
+        Nested.
+    men : Men
+        The men.
+    resampled : Resampled
+        What the resamples gave.
+    model : str
+        The candidate that is the model.
+
+    Returns
+    -------
+    dict
+        As ``Report.selection`` documents it.
+    """
+    loss = losses(men.y, selection.p).mean(axis=0)
+    best, n = int(np.argmin(loss.mean(axis=1))), len(men)
+    again, folds = selection.chosen_without, selection.folds
+    rows = []
+    for i, candidate in enumerate(selection.candidates):
+        apart = loss[i] - loss[best]
+        rows.append({
+            "name": candidate.name,
+            "log_loss": float(loss[i].mean()),
+            "difference": float(apart.mean()),
+            "standard_error": float(apart.std(ddof=1) / np.sqrt(n)),
+            "chosen": i == selection.chosen,
+            "is_model": candidate.name == model,
+            "chosen_in_folds": float((again == i).mean()),
+            "chosen_in_resamples": float((resampled.chosen == i).mean()),
+        })  # fmt: skip
+    whole = selection.of_choice()
+    areas = [measure(men.y, of)[METRICS.index("auc")] for of in whole]
+    return {
+        "folds": folds.by,
+        "n_folds": int(folds.deals[0].max()) + 1,
+        "repeats": len(folds.deals),
+        "rule": _RULE,
+        "candidates": rows,
+        "nested": {"log_loss": float(losses(men.y, whole).mean()), "auc": float(np.mean(areas))},
+    }
+
+
+def learning_section(found: Learning) -> dict[str, Any]:
+    """Tell the learning curve as ``Report.learning`` documents it."""
+    if found.reason:
+        return {"points": [], "reason": found.reason}
+    return {
+        "points": [
+            {"men": n, "log_loss": loss.as_dict(), "auc": auc.as_dict()}
+            for n, loss, auc in zip(found.men, found.log_loss, found.auc, strict=True)
+        ],
+        "more": {"men": found.more, "log_loss": found.log_loss_gain.as_dict(),
+                 "auc": found.auc_gain.as_dict()},
+        "extrapolated": "a + b / n, carried on beyond the men there are",
+    }  # fmt: skip
+
+
+def contribution_section(
+    log_loss: float, auc: float, compared: tuple[Contribution, ...]
+) -> dict[str, Any]:
+    """Tell what predictors add as ``Report.contributions`` documents it."""
+    return {
+        "predictors": "hormones",
+        "log_loss": log_loss,
+        "auc": auc,
+        "covers": _COVERS,
+        "sets": [
+            {
+                "predictors": of.predictors,
+                "question": of.question,
+                "log_loss": of.log_loss,
+                "auc": of.auc,
+                "log_loss_difference": of.log_loss_difference.as_dict(),
+                "auc_difference": of.auc_difference.as_dict(),
+                "answer": of.answer,
+            }
+            for of in compared
+        ],
+    }
+
+
+def transport_section(found: Transport, sites: tuple[str, ...]) -> dict[str, Any]:
+    """Tell how models travel as ``Report.transport`` documents it; AUCs as AUCs."""
+    rows = []
+    for site in found.sites:
+        metrics = {name: one.as_dict() for name, one in site.items() if hasattr(one, "as_dict")}
+        told = {"site": sites[site["site"]], "n": site["n"], "events": site["events"]}
+        rows.append(told | metrics)
+    pooled = {}
+    for name, of in found.pooled.items():
+        pooled[name] = _reason(of) if isinstance(of, str) else _pooled(name, of)
+    return {"sites": rows, "pooled": pooled}
+
+
+def _reason(reason: str) -> dict[str, Any]:
+    return {"value": None, "reason": reason}
+
+
+def _pooled(name: str, of: Pooled) -> dict[str, Any]:
+    def on(value: float) -> float:
+        return float(expit(value)) if name == "auc" else value
+
+    return {
+        "value": on(of.mean), "low": on(of.low), "high": on(of.high),
+        "expected": {"low": on(of.expected_low), "high": on(of.expected_high)},
+        "tau2": of.tau2, "i2": of.i2,
+    }  # fmt: skip
+
+
+def shrinkage_section(found: tuple[Coefficient, ...]) -> list[dict[str, Any]]:
+    """Tell coefficients as ``Report.shrinkage`` documents them."""
+    return [
+        {"name": of.name, "unit": of.unit, "role": of.role, "prior": of.prior.as_dict(),
+         "data_only": of.data_only.as_dict(), "posterior": of.posterior.as_dict()}
+        for of in found
+    ]  # fmt: skip

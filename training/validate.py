@@ -1,0 +1,8 @@
+"""MLproject's ``validate``: train on what the settings name, and validate all of it."""
+
+import sys
+
+from respredict.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["train", "--config", sys.argv[1], "--validate"]))
