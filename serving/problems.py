@@ -8,24 +8,67 @@ from typing import Any
 
 from respredict.errors import Problem
 
-__all__ = ["MEDIA_TYPE", "PROBLEMS", "problem_body"]
+__all__ = ["MEDIA_TYPE", "PROBLEMS", "RefusedError", "problem_body"]
 
 MEDIA_TYPE = "application/problem+json"
 
 #: Code of the problem: status and title. The type is ``urn:respredict:problem:<code>``.
 PROBLEMS: dict[str, tuple[int, str]] = {
+    "key-in-url": (400, "A key stands in the URL"),
     "not-json": (400, "The body is not JSON"),
     "idempotency-key": (400, "The Idempotency-Key cannot be taken"),
+    "unauthenticated": (401, "The request carries no key that counts"),
+    "forbidden": (403, "The key has not the role for this"),
+    "cross-origin": (403, "The request comes from another site"),
     "not-found": (404, "There is nothing at this address"),
+    "no-record": (404, "There is no such record"),
     "method-not-allowed": (405, "This address does not take this method"),
+    "too-slow": (408, "The body took too long"),
     "too-large": (413, "The body is too large"),
     "media-type": (415, "The body is of another media type"),
     "invalid-request": (422, "The request breaks a rule"),
     "idempotency-conflict": (422, "The Idempotency-Key stands for another request"),
+    "rate-limited": (429, "The key asks too often"),
+    "too-many-guesses": (429, "Too many wrong keys came from this address"),
+    "busy": (429, "The same long work is being done"),
     "internal": (500, "The service failed"),
-    "no-model": (503, "No model is being served"),
+    "no-model": (503, "No such model can be served"),
     "ledger-unavailable": (503, "No answer may leave: it could not be recorded"),
+    "keys-unavailable": (503, "Nobody can be let in: the keys cannot be read"),
+    "not-ready": (503, "The service is not ready"),
+    "timeout": (504, "The answer took too long"),
 }
+
+
+class RefusedError(Exception):
+    """A request that goes no further.
+
+    Parameters
+    ----------
+    code : str
+        A key of ``PROBLEMS``.
+    detail : str
+        One sentence for this occurrence, with the remedy.
+    errors : tuple of Problem, default=()
+        Every broken rule.
+    reason : str, default=""
+        Why, in a word for programs, where the code alone does not say it.
+    headers : tuple of (bytes, bytes), default=()
+        What the answer carries besides.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        errors: tuple[Problem, ...] = (),
+        *,
+        reason: str = "",
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        self.code, self.detail, self.errors = code, detail, errors
+        self.reason, self.headers = reason, headers
+        super().__init__(code)
 
 
 def problem_body(
@@ -50,6 +93,11 @@ def problem_body(
         Every broken rule, each as ``{field, rule, got, remedy}``.
     reason : str, default=""
         Why, in a word for programs, where the code alone does not say it.
+
+    Returns
+    -------
+    tuple of int and bytes
+        Status and body.
     """
     status, title = PROBLEMS[code]
     body: dict[str, Any] = {

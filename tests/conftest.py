@@ -57,13 +57,28 @@ def scorer(trained):
 
 
 @pytest.fixture(scope="session")
-def client(trained):
-    """Serve the champion in this process, once: its metrics are registered once."""
+def keys(trained):
+    """Make an API key of each role, by role."""
+    from respredict.access.identity import ROLES
+    from respredict.access.keys import create_key
+
+    return {role: create_key(trained["home"], role)[1] for role in ROLES}
+
+
+@pytest.fixture(scope="session")
+def client(trained, keys):
+    """Serve the champion in this process, once, asked by a clinician."""
     from starlette.testclient import TestClient
 
     from respredict.ledger.creation import create_ledger
     from serving.service import ResponseService
 
     create_ledger(trained["home"])
-    with TestClient(ResponseService.to_asgi()) as client:
+    with TestClient(ResponseService.to_asgi(), headers={"X-API-Key": keys["clinician"]}) as client:
         yield client
+
+
+@pytest.fixture
+def auditor(keys):
+    """Return the header by which an auditor asks."""
+    return {"X-API-Key": keys["auditor"]}

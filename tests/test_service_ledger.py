@@ -25,7 +25,9 @@ from tests.test_serving_process import (
     free_port,
     kill_tree,
     send_until_it_breaks,
+    wait_until,
 )
+from tests.test_serving_process import ask as ask_port
 
 JSON = {"content-type": "application/json"}
 
@@ -40,9 +42,9 @@ def reader(client, trained):
 @pytest.fixture
 def ledger(client):
     """Return the ledger of the service, as it was after the test."""
-    from serving.service import _plain
+    from serving.routes import plain
 
-    ledger = _plain.state.service.ledger
+    ledger = plain.state.service.ledger
     yield ledger
     ledger.max_bytes = None
 
@@ -56,7 +58,7 @@ def without_receipt(content: bytes) -> bytes:
     return content[: content.rindex(b', "ledger": ')] + b"}"
 
 
-def test_the_record_holds_the_bytes_asked_and_answered(client, reader):
+def test_the_record_holds_the_bytes_asked_and_answered(client, reader, keys):
     """The answer names its record, which holds both bodies as they went over the wire."""
     body = b'{ "age":34,\n "reference": "m\xc3\xbcnch-7", "lh": {"value": 3.40, "unit": "IU/L"}}'
     response = client.post("/v1/score", content=body, headers=JSON)
@@ -70,7 +72,7 @@ def test_the_record_holds_the_bytes_asked_and_answered(client, reader):
     assert record.payload.request == body
     assert record.payload.answer == without_receipt(response.content)
     assert (record.kind, record.actor, record.model) == (
-        "decision", "local", answer["model"]["digest"],
+        "decision", keys["clinician"].split("_")[1], answer["model"]["digest"],
     )  # fmt: skip
     assert (record.pseudonym, record.status, record.risk) == ("münch-7", "indeterminate", None)
 
@@ -235,31 +237,26 @@ def own_home(in_trained, tmp_path):
     return shutil.copytree(in_trained["home"], tmp_path / "home", ignore=skip)
 
 
-def test_without_a_ledger_the_service_does_not_start(own_home):
-    """Started past ``respredict serve``, no worker starts, and that command is named."""
+def test_without_a_ledger_the_service_makes_one_and_lets_nobody_in(own_home):
+    """Started past ``respredict serve``, as in a Bento, it has a ledger and no key."""
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "bentoml", "serve", "serving.service:ResponseService",
-         "--host", "127.0.0.1", "--port", str(free_port()), "--working-dir", str(ROOT)],
+         "--host", "127.0.0.1", "--port", str(port), "--working-dir", str(ROOT)],
         cwd=ROOT,
         env={**os.environ, "RESPREDICT_HOME": str(own_home), "PYTHONPATH": str(ROOT),
              "BENTOML_HOME": str(own_home / "bentoml")},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    late = threading.Timer(30, kill_tree, [process.pid])
-    late.start()
-    output = ""
     try:
-        for line in process.stdout:
-            output += line
-            if "startup failed" in line:
-                break
+        wait_until(port, process)
+        refused = {path: ask_port(port, "GET", path)[0] for path in ("/v1/model", "/metrics")}
     finally:
-        late.cancel()
         kill_tree(process.pid)
-        process.communicate()
+        process.wait()
 
-    assert "Start the service with `respredict serve`" in output
-    assert "startup failed" in output
+    assert refused == {"/v1/model": 401, "/metrics": 401}
+    assert verify(own_home).ok
 
 
 def test_sigkill_loses_no_answer(own_home, tmp_path):
@@ -274,8 +271,8 @@ def check_kills(home, times: int) -> None:
     for _ in range(times):
         started = time.monotonic()
         with ServiceProcess(home, port) as service:
-            assert time.monotonic() - started < 10, service.output()
-            senders = send_until_it_breaks(port, answered)
+            assert time.monotonic() - started < 30, service.output()
+            senders = send_until_it_breaks(port, service.key, answered)
             time.sleep(0.5)
             kill_tree(service.pid)
             for sender in senders:

@@ -17,6 +17,7 @@ from threading import Thread
 
 import pytest
 
+from respredict.access.keys import create_key
 from respredict.bundle import set_champion
 from tests.conftest import PUBLISHED_MAN, ROOT
 
@@ -40,10 +41,13 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def ask(port: int, method: str, path: str, body: object = None) -> tuple[int, bytes]:
+def ask(
+    port: int, method: str, path: str, body: object = None, *, key: str = ""
+) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         headers = {"Content-Type": "application/json"} if body is not None else {}
+        headers |= {"X-API-Key": key} if key else {}
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         response = connection.getresponse()
         return response.status, response.read()
@@ -76,10 +80,11 @@ def kill_tree(pid: int) -> None:
 
 
 class ServiceProcess(subprocess.Popen):
-    """``respredict serve`` as a process of its own, ready once it is entered."""
+    """``respredict serve`` as a process of its own, ready once it is entered; has a key."""
 
     def __init__(self, home: Path, port: int, **environment: str) -> None:
         self.port = port
+        self.key = create_key(home, "clinician")[1]
         # A file: a pipe that nobody reads would fill with the access log and stop the service.
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the block ends
         super().__init__(
@@ -109,12 +114,15 @@ class ServiceProcess(subprocess.Popen):
         return self.log.read().decode()
 
 
-def send_until_it_breaks(port: int, answered: list[bytes], callers: int = 4) -> list[Thread]:
+def send_until_it_breaks(
+    port: int, key: str, answered: list[bytes], callers: int = 4
+) -> list[Thread]:
     """Start threads that ask for scores one after the other and keep each whole answer."""
 
     def send() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        body, headers = json.dumps(PUBLISHED_MAN), {"Content-Type": "application/json"}
+        body = json.dumps(PUBLISHED_MAN)
+        headers = {"Content-Type": "application/json", "X-API-Key": key}
         with contextlib.suppress(OSError, http.client.HTTPException):
             while True:
                 connection.request("POST", "/v1/score", body, headers)
@@ -142,7 +150,7 @@ def service(in_trained, tmp_path):
 def test_the_service_scores_follows_the_champion_and_calls_nobody(service, in_trained):
     """Score, read metrics, follow another champion within a second, and leave on SIGTERM."""
     port, process, asked = service
-    status, body = ask(port, "POST", "/v1/score", PUBLISHED_MAN)
+    status, body = ask(port, "POST", "/v1/score", PUBLISHED_MAN, key=process.key)
     assert status == 200
     assert json.loads(body)["status"] == "scored"
     assert json.loads(body)["ledger"]["sequence"] > 1
@@ -152,7 +160,7 @@ def test_the_service_scores_follows_the_champion_and_calls_nobody(service, in_tr
     set_champion(in_trained["home"], {**told, "version": 77})
     try:
         deadline = time.monotonic() + 5
-        while json.loads(ask(port, "GET", "/v1/model")[1])["version"] != 77:
+        while json.loads(ask(port, "GET", "/v1/model", key=process.key)[1])["version"] != 77:
             assert time.monotonic() < deadline
             time.sleep(0.05)
     finally:
@@ -162,4 +170,5 @@ def test_the_service_scores_follows_the_champion_and_calls_nobody(service, in_tr
     process.wait(timeout=15)
     assert "path=/v1/score" in process.output()
     assert "270.6" not in process.output()
+    assert process.key.split("_")[2] not in process.output()
     assert not asked.exists(), asked.read_text()

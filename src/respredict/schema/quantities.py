@@ -79,7 +79,8 @@ class Quantity:
         if other.value == 0 or (self.censor and self.censor == other.censor):
             return None
         comparator: Comparator = "<" if side < 0 else ">" if side > 0 else ""
-        return Quantity(self.value / other.value, "", comparator)
+        ratio = self.value / other.value
+        return Quantity(ratio, "", comparator) if math.isfinite(ratio) else None
 
     def as_dict(self) -> dict[str, object]:
         """Return ``{value, unit?, comparator?}``, the JSON form."""

@@ -1,0 +1,128 @@
+"""What ``/metrics`` tells beyond BentoML's own: decisions, their time, the ledger, refusals.
+
+Workers share the figures through the files that BentoML's Prometheus client keeps, so they
+are made in the worker, once it is asked for the first of them. No label holds a value of a
+request.
+"""
+
+from __future__ import annotations
+
+import functools
+from types import SimpleNamespace
+from typing import Any
+
+__all__ = ["decided", "ledger_lag", "now_serving", "refused"]
+
+_BUCKETS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0)
+#: Rules come from a fixed list; whatever else is told is counted as one.
+_MOST_RULES = 300
+
+
+@functools.cache
+def _collectors() -> SimpleNamespace:
+    from prometheus_client import Counter, Gauge, Histogram
+
+    return SimpleNamespace(
+        decisions=Counter(
+            "respredict_decisions", "Decisions that were recorded and answered.", ["status"]
+        ),
+        seconds=Histogram(
+            "respredict_decision_seconds",
+            "From the valid request to the durable record.",
+            buckets=_BUCKETS,
+        ),
+        refusals=Counter("respredict_refusals", "Requests that were refused.", ["code", "rule"]),
+        waiting=Gauge(
+            "respredict_ledger_waiting",
+            "Answers that wait for their record.",
+            multiprocess_mode="livesum",
+        ),
+        lag=Gauge(
+            "respredict_ledger_lag_seconds",
+            "How long the oldest of them has waited.",
+            multiprocess_mode="livemax",
+        ),
+        model=Gauge(
+            "respredict_model_info",
+            "1 for the model that is served.",
+            ["digest", "version", "use"],
+            multiprocess_mode="livemax",
+        ),
+    )
+
+
+@functools.cache
+def _decisions(status: str) -> Any:
+    return _collectors().decisions.labels(status)
+
+
+@functools.lru_cache(maxsize=_MOST_RULES)
+def _refusals(code: str, rule: str) -> Any:
+    return _collectors().refusals.labels(code, rule)
+
+
+def decided(status: str, seconds: float, count: int = 1) -> None:
+    """Count decisions that were recorded.
+
+    Parameters
+    ----------
+    status : str
+        ``scored``, ``caution`` or ``indeterminate``.
+    seconds : float
+        From the valid request to the durable record.
+    count : int, default=1
+        How many of this status one request gave.
+    """
+    _decisions(status).inc(count)
+    _collectors().seconds.observe(seconds)
+
+
+def refused(code: str, rule: str = "") -> None:
+    """Count a refused request, or one broken rule of it.
+
+    Parameters
+    ----------
+    code : str
+        Of the problem body.
+    rule : str, default=""
+        The broken rule, as the problem words it; never a value.
+    """
+    if _refusals.cache_info().currsize >= _MOST_RULES:
+        rule = "other"
+    _refusals(code, rule).inc()
+
+
+def ledger_lag(waiting: int, seconds: float) -> None:
+    """Tell how far the ledger is behind.
+
+    Parameters
+    ----------
+    waiting : int
+        Answers that wait for their record.
+    seconds : float
+        How long the oldest has waited.
+    """
+    _collectors().waiting.set(waiting)
+    _collectors().lag.set(seconds)
+
+
+_served: list[tuple[str, str, str]] = []
+
+
+def now_serving(digest: str, version: int | None, use: str) -> None:
+    """Tell which model this worker answers with.
+
+    Parameters
+    ----------
+    digest : str
+        ``sha256:`` and 64 hexadecimal digits.
+    version : int or None
+        Its number in the registry.
+    use : str
+        ``clinical`` or ``demonstration``.
+    """
+    model = _collectors().model
+    while _served:
+        model.labels(*_served.pop()).set(0)
+    _served.append((digest, "" if version is None else str(version), use))
+    model.labels(*_served[0]).set(1)
