@@ -26,7 +26,7 @@ def subjects(tmp_path_factory):
 def report(subjects):
     """Return a small validation of one candidate."""
     men, told = subjects
-    asked = settings_for(candidates=("published",), resamples=6)
+    asked = settings_for(candidates=("published",), resamples=6, repeats=1)
     return validate(men, asked, provenance=told, sample_size={"needed": 400}, notices=("a note",))
 
 
@@ -82,7 +82,7 @@ def test_nothing_says_who_a_man_is(report, subjects):
 def test_a_clinics_report_shows_no_single_man(subjects, report):
     """Its points are means of ten, its thresholds rounded; the numbers are the same."""
     men, _ = subjects
-    asked = settings_for(candidates=("published",), resamples=6)
+    asked = settings_for(candidates=("published",), resamples=6, repeats=1)
     clinical = validate(men, asked, provenance={"cohort": {"kind": "clinical"}}, sample_size={})
 
     assert clinical.stability["men_a_point"] == 10

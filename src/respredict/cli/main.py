@@ -18,6 +18,7 @@ from respredict.cli.audit import add_audit
 from respredict.cli.cohorts import add_cohorts
 from respredict.cli.common import OK, PROG, adder, say, tell_error
 from respredict.cli.conformance import add_conformance
+from respredict.cli.evaluate import add_evaluate
 from respredict.cli.keys import add_keys
 from respredict.cli.models import add_models
 from respredict.cli.score import add_score
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add_cohorts(add)
     add_models(add)
     add_score(add)
+    add_evaluate(add)
     add_audit(commands)
     add_conformance(add)
     add_keys(commands)

@@ -1,21 +1,23 @@
-"""``train`` and ``promote``: a model is made, and put in service."""
+"""``train``: a model is made, and where asked put in service."""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from respredict.cli.common import Add, print_told, say, user
+from respredict.cli.common import NO, Add, print_told, say, user
+from respredict.cli.lifecycle import add_lifecycle, proposed_text, proposed_told
 from respredict.config import Settings, home, read_settings
 
 if TYPE_CHECKING:
+    from respredict.lifecycle.training import Trained
     from respredict.validation.report import Report
 
 __all__ = ["add_models"]
 
 
 def add_models(add: Add) -> None:
-    """Add ``train`` and ``promote``.
+    """Add ``train``, and what follows it: ``promote`` and ``update``.
 
     Parameters
     ----------
@@ -28,15 +30,13 @@ def add_models(add: Add) -> None:
     train.add_argument("--validate", action="store_true", help="validate it in full; takes minutes")
     train.add_argument("--jobs", type=int, help="processes of the validation (default: all)")
     train.add_argument("--promote", action="store_true", help="make it the champion")
-
-    promote = add("promote", _promote, "make a registered version the champion")
-    promote.add_argument("version", nargs="?", default="challenger", help="number or alias")
-    promote.add_argument("--reason", default="", help="why; it stays in the ledger")
-    promote.add_argument("--actor", default=user(), help="who (default: you, as the system says)")
+    train.add_argument("--reason", default="", help="why to promote it whatever the gate answers")
+    add_lifecycle(add)
 
 
 def _train(given: argparse.Namespace) -> int:
-    from respredict.lifecycle.training import promote, train
+    from respredict.lifecycle.promoting import propose
+    from respredict.lifecycle.training import train
 
     settings = read_settings(given.config) if given.config else Settings()
     if given.cohort:
@@ -51,31 +51,34 @@ def _train(given: argparse.Namespace) -> int:
         from respredict.lifecycle.validating import validate_trained
 
         report = validate_trained(trained, settings, say=say)
-    champion = None
+    proposed = None
     if given.promote:
-        why = {"actor": user(), "reason": "train --promote"}
-        champion = promote(str(trained.version.number), home=home(), **why)
+        number, data = str(trained.version.number), _judges(settings, trained)
+        proposed = propose(
+            number, home=home(), actor=user(), reason=given.reason, data=data, say=say
+        )
     told = {
         "version": trained.version.number,
         "run_id": trained.version.run_id,
         "digest": trained.bundle.digest,
-        "champion": champion is not None,
+        "champion": proposed is not None and proposed.promoted,
+        "proposed": None if proposed is None else proposed_told(proposed),
         "use": trained.bundle.meta["use"],
         "trained_on": trained.bundle.meta["trained_on"],
         "metrics": trained.metrics,
         "validation": None if report is None else _summary(report),
     }
-    return print_told(given, told, _trained(told))
+    text = _trained(told)
+    if proposed is not None and not proposed.promoted:
+        print_told(given, told, f"{text}\n{proposed_text(proposed)}")
+        return NO
+    return print_told(given, told, text)
 
 
-def _promote(given: argparse.Namespace) -> int:
-    from respredict.lifecycle.training import promote
-
-    version = promote(given.version, home=home(), actor=given.actor, reason=given.reason)
-    told = {"version": version.number, "digest": version.digest, "run_id": version.run_id}
-    return print_told(
-        given, told, f"Version {version.number} is the champion ({version.digest[:19]})."
-    )
+def _judges(settings: Settings, trained: Trained) -> str | None:
+    """Return the table that may judge a model just trained: a clinic's own, none for synthetic."""
+    clinical = trained.bundle.meta["trained_on"]["kind"] == "clinical"
+    return settings.cohort.path if clinical else None
 
 
 def _trained(told: dict[str, Any]) -> str:

@@ -122,7 +122,8 @@ def measured_calibration(
 
     Notes
     -----
-    The intercept's interval is the score interval, the slope's holds the slopes that a
+    The intercept's interval is the score interval, with the variance that the outcomes show
+    about the fit where that is the greater; the slope's holds the slopes that a
     likelihood-ratio test does not reject.
 
     Examples
@@ -168,14 +169,19 @@ def _solve(events: float, scores: Floats, times: Floats) -> float:
 
 def _intercept(y: Floats, scores: Floats, z: float) -> Measured:
     """Solve observed minus expected = z standard errors, for the ends."""
+    value = _solve(float(y.sum()), scores, np.ones(len(y)))
+    fitted = expit(value + scores)
+    # Above 1 where the slope is not 1: the men then vary more than the fit has it.
+    excess = max(float(((y - fitted) ** 2).sum() / (fitted * (1 - fitted)).sum()), 1.0) ** 0.5
 
     def too_far(a: float, side: float) -> float:
         expected = expit(a + scores)
         spread = math.sqrt(float(expected @ expit(-a - scores)))
-        return float(y.sum() - expected.sum()) - side * z * spread
+        return float(y.sum() - expected.sum()) - side * z * excess * spread
 
-    value = _solve(float(y.sum()), scores, np.ones(len(y)))
-    far = float(np.ptp(scores)) + 2 * abs(float(logit(y.mean()))) + 2 * math.log1p(z * z) + 10
+    far = 1.0
+    while too_far(value - far, 1.0) < 0 or too_far(value + far, -1.0) > 0:
+        far *= 2
     low = brentq(too_far, value - far, value, args=(1.0,))
     high = brentq(too_far, value, value + far, args=(-1.0,))
     return Measured(value, float(low), float(high))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,11 @@ class Coefficient:
     prior: Measured
     data_only: Measured
     posterior: Measured
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of a report."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {k: v.as_dict() if isinstance(v, Measured) else v for k, v in told.items()}
 
 
 def coefficients(model: Any, men: Men, columns: list[str], *, level: float = 0.9) -> (

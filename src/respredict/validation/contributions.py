@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,11 @@ class Contribution:
     log_loss_difference: Measured
     auc_difference: Measured
     answer: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of a report."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {k: v.as_dict() if isinstance(v, Measured) else v for k, v in told.items()}
 
 
 def contributions(

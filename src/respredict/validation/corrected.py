@@ -98,8 +98,8 @@ def correct(
     whose model is nearly constant has a slope without bound. The interval of the AUC is
     Hanley and McNeil's at the corrected AUC, on the logit scale; that of calibration in the
     large holds the percentiles of ``outside``; those of Brier and log-loss are normal with
-    the standard deviations of ``inside`` and ``outside`` together. Source: Harrell, Lee and Mark, Stat Med 15:361-387
-    (1996).
+    the standard deviations of ``inside`` and ``outside`` together. Source: Harrell, Lee and
+    Mark, Stat Med 15:361-387 (1996).
 
     Examples
     --------

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from respredict.validation.flexible import Lowess, calibration_errors
 from respredict.validation.measured import (
@@ -146,7 +147,8 @@ def measured_errors(
     if why:
         return dict.fromkeys(_NAMES, Measured(None, reason=why))
     values = calibration_errors(outcomes, chances)
-    true, ends = _drawn(outcomes, chances, level, np.random.default_rng(seed))
+    with threadpool_limits(limits=1):  # the products are too small to share out
+        true, ends = _drawn(outcomes, chances, level, np.random.default_rng(seed))
     told = {}
     for name, at, (lows, highs) in zip(_NAMES, true.T, ends.transpose(2, 1, 0), strict=True):
         value = values[name]
@@ -176,12 +178,13 @@ def _drawn(
     direction = away / np.abs(away).max() if away.any() else np.ones_like(rows)
     smooth = _smoother(rows[:, 0])
     # The same noise for every multiple, so that the quantiles move with it alone.
-    noise = random.random((len(rows), _DRAWS))
+    grouped, noise = len(p) > _ROWS, random.random((len(rows), _DRAWS))
+    noise = ndtri(noise) if grouped else noise
     true, ends = [], []
     for multiple in np.linspace(0, 1, _STEPS + 1) ** 2:
         chances = np.clip(rows + multiple * direction, 0, 1)
-        if len(p) > _ROWS:  # rates of groups, as good as normal once smoothed
-            drawn = chances + ndtri(noise) * np.sqrt(chances * (1 - chances) / men)
+        if grouped:  # rates of groups, as good as normal once smoothed
+            drawn = chances + noise * np.sqrt(chances * (1 - chances) / men)
         else:
             drawn = (noise < chances).astype(float)
         true.append(_distances(np.abs(chances - rows))[:, 0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ _FOLDS = 5
 _FEWEST = 5  # of either outcome, fitted
 _N_DRAWS = 500
 _DEALS = 100
+_FORM = "a + b / n, carried on beyond the men there are"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,24 @@ class Learning:
     log_loss_gain: Measured
     auc_gain: Measured
     reason: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object of a report."""
+        if self.reason:
+            return {"points": [], "reason": self.reason}
+        points = zip(self.men, self.log_loss, self.auc, strict=True)
+        return {
+            "points": [
+                {"men": n, "log_loss": loss.as_dict(), "auc": auc.as_dict()}
+                for n, loss, auc in points
+            ],
+            "more": {
+                "men": self.more,
+                "log_loss": self.log_loss_gain.as_dict(),
+                "auc": self.auc_gain.as_dict(),
+            },
+            "extrapolated": _FORM,
+        }
 
 
 def learning_curve(

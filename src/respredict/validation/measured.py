@@ -93,7 +93,12 @@ def as_outcomes(
     rules = (
         ("y", outcomes, "be 0 or 1", (outcomes == 0) | (outcomes == 1)),
         ("p", chances, "lie in [0, 1]", (chances >= 0) & (chances <= 1)),
-        ("weight", times, "be a whole number", (times >= 0) & np.isfinite(times) & (times == np.floor(times))),
+        (
+            "weight",
+            times,
+            "be a whole number",
+            (times >= 0) & np.isfinite(times) & (times == np.floor(times)),
+        ),
     )
     problems = [_problem(name, values, rule, right) for name, values, rule, right in rules]
     found = [one for one in problems if one is not None]

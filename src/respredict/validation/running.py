@@ -5,15 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from respredict.config import SELECT, Settings
-from respredict.model.candidates import CANDIDATES, matrix_columns
+from respredict.model.candidates import CANDIDATES
 from respredict.model.comparators import COMPARATORS
 from respredict.model.rules import RULES, apply_rule
 from respredict.validation.coefficients import coefficients
@@ -25,7 +23,6 @@ from respredict.validation.figures import (
     decision_curve,
     risk_histogram,
     roc_points,
-    stability_points,
 )
 from respredict.validation.fitting import Candidate, Men, Starts, fit_all, predict_all
 from respredict.validation.learning import learning_curve
@@ -34,20 +31,18 @@ from respredict.validation.performance import net_benefits
 from respredict.validation.report import Report
 from respredict.validation.sections import (
     contribution_section,
-    learning_section,
     performance_section,
     selection_section,
-    shrinkage_section,
-    transport_section,
+    stability_section,
 )
 from respredict.validation.selection import Selection, select
-from respredict.validation.stability import stability
-from respredict.validation.subgroups import SMALLEST_CELL, subgroups
+from respredict.validation.subgroups import subgroups
+from respredict.validation.subjects import Subjects, matrix_of
 from respredict.validation.transport import transport
 from respredict.validation.workers import finish, one_thread
 from respredict.validation.worsening import worsening_section
 
-__all__ = ["LEVEL", "Subjects", "chosen_candidate", "matrix_of", "validate"]
+__all__ = ["LEVEL", "chosen_candidate", "validate"]
 
 Floats = NDArray[np.float64]
 Say = Callable[[str], None]
@@ -55,60 +50,12 @@ Say = Callable[[str], None]
 LEVEL = 0.9
 #: Thresholds of the decision curve.
 _GRID = tuple(k / 100 for k in range(1, 100))
-_REPEATS = 5  # deals of the learning curve
 _TREATMENT = ("clomiphene", "tamoxifen", "gonadotropin_or_gnrh", "prior_testosterone")
 _DESCRIBED = (
     "age_years", "bmi_kg_m2", "testosterone_ng_dl", "estradiol_pg_ml", "lh_iu_l", "fsh_iu_l",
     "shbg_nmol_l", "prolactin_ng_ml", "inhibin_b_pg_ml", "sperm_concentration_m_ml",
     "semen_volume_ml", "motility_percent", "anastrozole_mg_week", *_TREATMENT,
 )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Subjects:
-    """Men of a cohort whose improvement is known.
-
-    Parameters
-    ----------
-    men : DataFrame of shape (n_patients, n_columns)
-        As the cohort holds them.
-    improved : ndarray of int of shape (n_patients,)
-        1 or 0.
-    worsened : ndarray of shape (n_patients,)
-        1, 0, or NaN where unknown.
-    left_out : dict of str to int
-        Men of the cohort who are not among them, by reason.
-    """
-
-    men: pd.DataFrame
-    improved: NDArray[np.int64]
-    worsened: Floats
-    left_out: dict[str, int]
-
-    def sites(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-        """Return the names of the clinics, and which is each man's."""
-        names, which = np.unique(self.men["site"].astype(str).to_numpy(), return_inverse=True)
-        return tuple(str(name) for name in names), which.astype(np.int64)
-
-
-def matrix_of(subjects: Subjects, predictors: str) -> Men:
-    """Return the men as what is validated takes them.
-
-    Parameters
-    ----------
-    subjects : Subjects
-        Of a cohort.
-    predictors : str
-        The set of the model.
-
-    Returns
-    -------
-    Men
-        With the columns of every set compared.
-    """
-    columns = dict.fromkeys((*matrix_columns(predictors), *matrix_columns("hormones+semen")))
-    X = subjects.men[list(columns)].astype(float).reset_index(drop=True)
-    return Men(X, subjects.improved, subjects.sites()[1])
 
 
 def chosen_candidate(subjects: Subjects, settings: Settings, *, say: Say = lambda _: None) -> str:
@@ -196,7 +143,7 @@ def _validate(
     resampled = resample(plan, men, asked.resamples, starts=starts, jobs=jobs, say=say)
     common: dict[str, Any] = {"starts": starts, "seed": asked.seed, "jobs": jobs, "say": say}
     travelled = transport(candidates, fixed, men, folds=asked.folds, level=LEVEL, **common)
-    learnt = learning_curve(candidates[index], men, more=asked.more_men, repeats=_REPEATS,
+    learnt = learning_curve(candidates[index], men, more=asked.more_men, repeats=asked.repeats,
                             level=LEVEL, **common)  # fmt: skip
     added = contributions(candidates[index], men, selection.folds, level=LEVEL, **common)
     say("putting the report together")
@@ -222,16 +169,18 @@ def _validate(
         risks=risk_histogram(men.y, p[index], coarse=coarse),
         decision=tuple(_decision(plan, men, p, index, resampled)),
         roc=tuple(roc_points(men.y, out_of_fold, coarse=coarse)),
-        stability=_stability(p[index], resampled, asked.thresholds, coarse=coarse),
-        learning=learning_section(learnt),
+        stability=stability_section(
+            p[index], resampled, asked.thresholds, coarse=coarse, level=LEVEL
+        ),
+        learning=learnt.as_dict(),
         contributions=contribution_section(*added),
         subgroups=tuple(
             subgroups(men.y, out_of_fold, groupings(subjects.men, sites[1], sites[0]), level=LEVEL)
         ),
-        transport=transport_section(travelled, sites[0]),
+        transport=travelled.as_dict(sites[0]),
         worsening=worsening_section(subjects.worsened, men, settings, level=LEVEL, jobs=jobs,
                                     say=say),
-        shrinkage=tuple(shrinkage_section(of)),
+        shrinkage=tuple(one.as_dict() for one in of),
         notices=notices,
     )  # fmt: skip
 
@@ -310,21 +259,3 @@ def _decision(
         yes = np.nan_to_num(apply_rule(name, men.X))  # untreated where it cannot be said
         beside[name] = net_benefits(men.y, yes, plan.thresholds)
     return decision_curve(plan.thresholds, benefit, float(men.y.mean()), beside)
-
-
-def _stability(
-    p: Floats, resampled: Resampled, thresholds: tuple[float, ...], *, coarse: bool
-) -> dict[str, Any]:
-    found = stability(p, resampled.p, thresholds, level=LEVEL)
-    half, unstable = (found.high - found.low) / 2, found.unstable()
-    return {
-        "mape": {"mean": float(found.mape.mean()), "median": float(np.median(found.mape)),
-                 "p90": float(np.percentile(found.mape, 90))},
-        "half_width": {"median": float(np.median(half)), "p90": float(np.percentile(half, 90))},
-        "thresholds": [
-            {"threshold": t, "changes": float(c.mean()), "unstable_men": float(u)}
-            for t, c, u in zip(thresholds, found.changes, unstable, strict=True)
-        ],
-        "men_a_point": SMALLEST_CELL if coarse else 1,
-        "points": stability_points(p, found, coarse=coarse),
-    }  # fmt: skip

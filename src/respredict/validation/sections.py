@@ -6,28 +6,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from respredict.model.rules import RULES, apply_rule
-from respredict.validation.coefficients import Coefficient
 from respredict.validation.contributions import Contribution
 from respredict.validation.corrected import correct
+from respredict.validation.figures import stability_points
 from respredict.validation.fitting import Men
-from respredict.validation.learning import Learning
 from respredict.validation.metrics import METRICS
 from respredict.validation.optimism import Plan, Resampled
 from respredict.validation.performance import measure
-from respredict.validation.pooling import Pooled
 from respredict.validation.selection import Selection, losses
-from respredict.validation.transport import Transport
+from respredict.validation.stability import stability
+from respredict.validation.subgroups import SMALLEST_CELL
 
 __all__ = [
     "contribution_section",
-    "learning_section",
     "performance_section",
     "selection_section",
-    "shrinkage_section",
-    "transport_section",
+    "stability_section",
 ]
 
 Floats = NDArray[np.float64]
@@ -140,21 +136,6 @@ def selection_section(
     }
 
 
-def learning_section(found: Learning) -> dict[str, Any]:
-    """Tell the learning curve as ``Report.learning`` documents it."""
-    if found.reason:
-        return {"points": [], "reason": found.reason}
-    return {
-        "points": [
-            {"men": n, "log_loss": loss.as_dict(), "auc": auc.as_dict()}
-            for n, loss, auc in zip(found.men, found.log_loss, found.auc, strict=True)
-        ],
-        "more": {"men": found.more, "log_loss": found.log_loss_gain.as_dict(),
-                 "auc": found.auc_gain.as_dict()},
-        "extrapolated": "a + b / n, carried on beyond the men there are",
-    }  # fmt: skip
-
-
 def contribution_section(
     log_loss: float, auc: float, compared: tuple[Contribution, ...]
 ) -> dict[str, Any]:
@@ -164,53 +145,24 @@ def contribution_section(
         "log_loss": log_loss,
         "auc": auc,
         "covers": _COVERS,
-        "sets": [
-            {
-                "predictors": of.predictors,
-                "question": of.question,
-                "log_loss": of.log_loss,
-                "auc": of.auc,
-                "log_loss_difference": of.log_loss_difference.as_dict(),
-                "auc_difference": of.auc_difference.as_dict(),
-                "answer": of.answer,
-            }
-            for of in compared
-        ],
+        "sets": [one.as_dict() for one in compared],
     }
 
 
-def transport_section(found: Transport, sites: tuple[str, ...]) -> dict[str, Any]:
-    """Tell how models travel as ``Report.transport`` documents it; AUCs as AUCs."""
-    rows = []
-    for site in found.sites:
-        metrics = {name: one.as_dict() for name, one in site.items() if hasattr(one, "as_dict")}
-        told = {"site": sites[site["site"]], "n": site["n"], "events": site["events"]}
-        rows.append(told | metrics)
-    pooled = {}
-    for name, of in found.pooled.items():
-        pooled[name] = _reason(of) if isinstance(of, str) else _pooled(name, of)
-    return {"sites": rows, "pooled": pooled}
-
-
-def _reason(reason: str) -> dict[str, Any]:
-    return {"value": None, "reason": reason}
-
-
-def _pooled(name: str, of: Pooled) -> dict[str, Any]:
-    def on(value: float) -> float:
-        return float(expit(value)) if name == "auc" else value
-
+def stability_section(
+    p: Floats, resampled: Resampled, thresholds: tuple[float, ...], *, coarse: bool, level: float
+) -> dict[str, Any]:
+    """Tell how far probabilities move as ``Report.stability`` documents it."""
+    found = stability(p, resampled.p, thresholds, level=level)
+    half, unstable = (found.high - found.low) / 2, found.unstable()
     return {
-        "value": on(of.mean), "low": on(of.low), "high": on(of.high),
-        "expected": {"low": on(of.expected_low), "high": on(of.expected_high)},
-        "tau2": of.tau2, "i2": of.i2,
+        "mape": {"mean": float(found.mape.mean()), "median": float(np.median(found.mape)),
+                 "p90": float(np.percentile(found.mape, 90))},
+        "half_width": {"median": float(np.median(half)), "p90": float(np.percentile(half, 90))},
+        "thresholds": [
+            {"threshold": t, "changes": float(c.mean()), "unstable_men": float(u)}
+            for t, c, u in zip(thresholds, found.changes, unstable, strict=True)
+        ],
+        "men_a_point": SMALLEST_CELL if coarse else 1,
+        "points": stability_points(p, found, coarse=coarse),
     }  # fmt: skip
-
-
-def shrinkage_section(found: tuple[Coefficient, ...]) -> list[dict[str, Any]]:
-    """Tell coefficients as ``Report.shrinkage`` documents them."""
-    return [
-        {"name": of.name, "unit": of.unit, "role": of.role, "prior": of.prior.as_dict(),
-         "data_only": of.data_only.as_dict(), "posterior": of.posterior.as_dict()}
-        for of in found
-    ]  # fmt: skip

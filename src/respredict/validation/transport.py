@@ -45,6 +45,26 @@ class Transport:
     sites: tuple[dict[str, Any], ...]
     pooled: dict[str, Pooled | str]
 
+    def as_dict(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """Return the JSON object of a report, with pooled AUCs as AUCs.
+
+        Parameters
+        ----------
+        names : tuple of str
+            Of the clinics.
+
+        Returns
+        -------
+        dict
+            ``sites`` and ``pooled``.
+        """
+        sites = [
+            {name: one.as_dict() if isinstance(one, Measured) else one
+             for name, one in site.items()} | {"site": names[site["site"]]}
+            for site in self.sites
+        ]  # fmt: skip
+        return {"sites": sites, "pooled": {k: _told(k, of) for k, of in self.pooled.items()}}
+
 
 def transport(
     candidates: tuple[Candidate, ...], fixed: int | None, men: Men, *, starts: Starts, seed: int,
@@ -158,3 +178,20 @@ def _logit_error(site: dict[str, Any], auc: float) -> float:
     one_error = float(2 * half_width(0.9))
     low, high = auc_bounds(auc, site["events"], site["n"] - site["events"], level=0.9)
     return float(logit(high) - logit(low)) / one_error
+
+
+def _told(name: str, of: Pooled | str) -> dict[str, Any]:
+    if isinstance(of, str):
+        return {"value": None, "reason": of}
+
+    def on(value: float) -> float:
+        return float(expit(value)) if name == "auc" else value
+
+    return {
+        "value": on(of.mean),
+        "low": on(of.low),
+        "high": on(of.high),
+        "expected": {"low": on(of.expected_low), "high": on(of.expected_high)},
+        "tau2": of.tau2,
+        "i2": of.i2,
+    }
