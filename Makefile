@@ -17,7 +17,7 @@ export BENTOML_DO_NOT_TRACK := True
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: run test prove check lock clean
+.PHONY: run test browser prove check bento lock clean
 .DEFAULT_GOAL := run
 
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -34,10 +34,19 @@ else
 	$(BIN)/respredict train "$(COHORT)" --promote
 endif
 	$(BIN)/respredict score data/published_man.json
-	$(BIN)/respredict serve --port $(PORT)
+	$(BIN)/respredict serve --port $(PORT) --sign-in
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
+
+# Needs Debian's chromium and chromium-driver, or what RESPREDICT_CHROMIUM and
+# RESPREDICT_CHROMEDRIVER name; the tests say so where they are absent.
+browser: $(VENV)/.browser
+	$(BIN)/python -m pytest -m browser $(BROWSER)
+
+$(VENV)/.browser: $(VENV)/.installed tests/browser/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/browser/requirements.lock
+	touch $@
 
 prove: $(VENV)/.installed
 	$(BIN)/python -m pytest -m prove -s -ra $(PROVE)
@@ -48,6 +57,9 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bento: $(VENV)/.installed
+	$(BIN)/python -m serving.bento
+
 # One lock for 3.11 to 3.13 on Linux and macOS arm64, with hashes and without the address of an index.
 lock:
 	$(PYTHON) -m venv $(VENV)-lock
@@ -55,6 +67,9 @@ lock:
 	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 	  --extra train --extra test pyproject.toml -o requirements.lock
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+	  -c requirements.lock pyproject.toml -o serving/requirements.lock
 	rm -rf $(VENV)-lock
 
 clean:

@@ -163,7 +163,7 @@ class Decider:
         Returns
         -------
         bytes
-            ``{"answers": [...]}``, in order; a man who is refused stands in his place.
+            A JSON array, in order; a man who is refused stands in his place.
 
         Raises
         ------
@@ -197,7 +197,7 @@ class Decider:
                 rows[row] = _with_receipt(body, receipt)
                 if not receipt.repeated:
                     decided(told.status, time.monotonic() - start)
-        return b'{"answers": [%b]}' % b", ".join(rows)
+        return b"[%b]" % b", ".join(rows)
 
     async def _many_durably(
         self, entries: list[Entry], idempotency: Idempotency | None

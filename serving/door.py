@@ -185,7 +185,9 @@ class Door:
 
     def _cookie(self, scope: Scope, value: str) -> str:
         secure = self._settings.behind_proxy or scope.get("scheme") == "https"
-        told = f"{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict"
+        # Lax, so that a link clicked in a mail signs in; what changes anything asks for the
+        # Origin besides.
+        told = f"{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax"
         return f"{told}; Secure" if secure else told
 
 

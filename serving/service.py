@@ -44,6 +44,16 @@ if is_worker():
     die_with_parent()
 
 
+class _Read(bentoml.IODescriptor):
+    """What the edge has read and checked: BentoML parses no body again."""
+
+    __root_input__ = True
+
+    @classmethod
+    async def from_http_request(cls, request: Any, serde: Any) -> None:
+        """Leave the body, which stands in the scope."""
+
+
 async def _plain(scope: Any, receive: Any, send: Any) -> None:
     """Hand on to the plain routes."""
     from serving.routes import plain
@@ -107,15 +117,15 @@ class ResponseService:
         await asyncio.to_thread(self.ledger.close)
         self.reader.close()
 
-    @bentoml.api(route="/v1/score")
-    async def score(self, ctx: bentoml.Context) -> dict[str, Any]:
+    @bentoml.api(route="/v1/score", input_spec=_Read)
+    async def score(self, _read: None, ctx: bentoml.Context) -> dict[str, Any]:
         """Score one man: probability, explanation, what it was compared with."""
         scope = ctx.request.scope
         man = scope["respredict.request"]
         return await self._answer(ctx, lambda asked: self.decider.decide(self.scorer, man, asked))
 
-    @bentoml.api(route="/v1/score/batch")
-    async def score_batch(self, ctx: bentoml.Context) -> dict[str, Any]:
+    @bentoml.api(route="/v1/score/batch", input_spec=_Read)
+    async def score_batch(self, _read: None, ctx: bentoml.Context) -> dict[str, Any]:
         """Score up to 1,000 men; one that breaks a rule is refused in his place."""
         men = ctx.request.scope["respredict.batch"]
         return await self._answer(

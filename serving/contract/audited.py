@@ -44,11 +44,8 @@ def audited_schemas() -> dict[str, Schema]:
             "row": number("His place in the batch, from 0.", 3, low=0, high=999, whole=True),
             "errors": array("Every broken rule.", ref("BrokenRule"), minItems=1),
         }),
-        "Answers": record("One a man, in order.", {
-            "answers": array("Answered or refused, each in his place.",
-                             {"oneOf": [ref("Answer"), ref("Refused")]},
-                             minItems=1, maxItems=1000),
-        }),
+        "Answers": array("One a man, in order; who is refused stands in his place.",
+                         {"oneOf": [ref("Answer"), ref("Refused")]}, minItems=1, maxItems=1000),
     }  # fmt: skip
 
 

@@ -184,7 +184,7 @@ def _operation(address: Address, method: str) -> dict[str, Any]:
 def _answer(of: Operation) -> dict[str, Any]:
     headers: dict[str, Any] = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
     if of.status == 303:
-        cookie = text("The session.", "respredict_session=…; Path=/; HttpOnly; SameSite=Strict")
+        cookie = text("The session.", "respredict_session=…; Path=/; HttpOnly; SameSite=Lax")
         place = text("Where the pages are.", "/")
         headers |= {"Set-Cookie": {"schema": cookie}, "Location": {"schema": place}}
         return {"description": of.meaning, "headers": headers}

@@ -58,7 +58,8 @@ class Page:
         return self.path, self.methods, self.roles, self.body, self.query, self.slow
 
 
-_CLINICIAN = ROLES[:1]
+_CLINICIAN, _AUDITOR = ROLES[:1], ROLES[1:2]
+_SPAN = ("from", "to", "model")
 _READ, _SENT = ("GET",), ("POST",)
 
 #: Every page there is; the edge lets in what stands here.
@@ -67,6 +68,30 @@ PAGES: tuple[Page, ...] = (
     Page("/decisions/{id}/notes", _SENT, "visit:note", _CLINICIAN, "form"),
     Page("/model", _READ, "model:shown", ROLES),
     Page("/model/{name}", _READ, "model:document", ROLES),
+    Page(
+        "/audit",
+        ("GET", "POST"),
+        "desk:decisions",
+        _AUDITOR,
+        "form",
+        query=(*_SPAN, "status", "risk_min", "risk_max", "before"),
+    ),
+    Page("/audit/decisions/{id}", _READ, "desk_decision:shown", _AUDITOR),
+    Page("/audit/decisions/{id}/replay", _SENT, "desk_decision:replayed", _AUDITOR, "form"),
+    Page("/audit/decisions/{id}/pack", _SENT, "desk_decision:packed", _AUDITOR, "form"),
+    Page("/audit/pack", _SENT, "desk_decision:packed_many", _AUDITOR, "form"),
+    Page(
+        "/audit/verify",
+        ("GET", "POST"),
+        "desk_verify:verified",
+        _AUDITOR,
+        "form",
+        query=("reading", "about"),
+    ),
+    Page("/audit/models", _READ, "desk_models:models", _AUDITOR),
+    Page("/audit/models/{digest}", _READ, "desk_models:model", _AUDITOR),
+    Page("/audit/compare", _READ, "desk_models:compared", _AUDITOR, query=("first", "second")),
+    Page("/audit/over-time", _READ, "desk_time:shown", _AUDITOR, query=_SPAN),
     Page("/static/{name}", _READ, "layout:static", query=None, slow=False),
 )
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from respredict.audit.promotions import Promotion, promotions
-from respredict.bundle import load_bundle
+from respredict.bundle import load_bundle, report_file
 from respredict.errors import BundleError, RegistryError
 from serving.pages.charts import Scale
 from serving.pages.layout import page
@@ -41,12 +41,13 @@ async def shown(request: Request) -> Response:
 
 
 async def document(request: Request) -> Response:
-    """Answer ``GET /model/{name}``: a document of the served bundle, as it lies there."""
+    """Answer ``GET /model/{name}``: a document of the served model, as it lies there."""
     name = request.scope["respredict.named"]["name"]
     folder = request.app.state.service.scorer.bundle.folder
-    if name not in _DOCUMENTS or not (folder / name).exists():
+    file = report_file(folder) if name == "report.json" else folder / name
+    if name not in _DOCUMENTS or not file.exists():
         raise RefusedError("not-found", f"Ask for {' or '.join(_DOCUMENTS)} of this model.")
-    body = await asyncio.to_thread((folder / name).read_bytes)
+    body = await asyncio.to_thread(file.read_bytes)
     return Response(body, media_type="application/json")
 
 

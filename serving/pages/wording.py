@@ -105,10 +105,15 @@ def _promoted_rows(every: Iterable[Promotion]) -> list[list[str]]:
 
 def _report_rows(measures: Iterable[tuple[str, Mapping[str, Any]]]) -> list[list[str]]:
     return [
-        [opening(name), _estimate(told["apparent"]), _estimate(told["corrected"]),
+        [_measure(name), _estimate(told["apparent"]), _estimate(told["corrected"]),
          _interval(told["corrected"])]
         for name, told in measures
     ]  # fmt: skip
+
+
+def _measure(name: str) -> str:
+    """Return what a measure is called: an abbreviation in capitals."""
+    return name.upper() if len(name) <= 3 else opening(name)
 
 
 def _estimate(told: Any) -> str:

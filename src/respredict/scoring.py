@@ -261,6 +261,8 @@ class Scorer:
                 reasons.append(told)
             elif not doubted:
                 cautions.append(told)
+        if reasons:  # nothing is estimated for who is given no probability
+            cautions = [told for told in cautions if told["code"] != "value_imputed"]
         return reasons, cautions
 
     def _own(

@@ -1,8 +1,8 @@
 """A table of men, of any size, into a file of scores, in bounded memory.
 
 Chunks are read in order, judged one by one (in other processes where there are jobs)
-and written in order. The outputs take their names at the end; whatever happens before,
-nothing is left behind and earlier outputs stay.
+and written in order. The outputs take their names at the end, once they are recorded;
+whatever happens before, nothing is left behind and earlier outputs stay.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,15 +22,17 @@ from typing import Any
 
 import numpy as np
 
+from respredict.batch.outputs import Outputs
 from respredict.batch.progress import Progress
 from respredict.batch.requests import requests_of
 from respredict.batch.verdicts import STATUSES, Judge
-from respredict.batch.writing import REJECTED, Sink, csv_lines, rejected_lines
+from respredict.batch.writing import csv_lines, rejected_lines
 from respredict.bundle import load_bundle
 from respredict.errors import CohortError, InputError, Problem
 from respredict.scoring import Scorer
-from respredict.tables.chunks import Chunk, TableStream, stream_table
+from respredict.tables.chunks import Chunk, TableStream
 from respredict.tables.files import Table
+from respredict.tables.mapped import stream_mapped
 from respredict.tables.naming import Names, read_names
 from respredict.tables.rows import RowReader, read_men, wanted
 from respredict.tables.sidecar import SIDECAR, read_sidecar
@@ -51,6 +53,7 @@ class _Plan:
     confirmed: frozenset[str]
     form: str
     explain: bool
+    only: frozenset[int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,9 @@ def score_table(
     explain: bool = False,
     jobs: int = 1,
     say: Callable[[str], None] = lambda _: None,
+    keep: Callable[[dict[str, Any], Mapping[Path, Path]], None] = lambda *_: None,
+    confirmed: frozenset[str] | None = None,
+    only: frozenset[int] | None = None,
 ) -> dict[str, Any]:
     """Score every man of a table; who cannot be read is set apart with the reasons.
 
@@ -92,12 +98,19 @@ def score_table(
         Processes; what is written does not depend on them.
     say : callable, default: silent
         Told the notices and the progress.
+    keep : callable, default: nothing
+        Records what is returned before the outputs take their names; given it, and from
+        the name of each to the one under which it waits. If it raises, none appears.
+    confirmed : frozenset of str or None, default=None
+        Analytes whose unit is confirmed; as the sidecar says if None.
+    only : frozenset of int or None, default=None
+        Rows to score, counted from 1; all if None.
 
     Returns
     -------
     dict
         ``rows``, ``counts`` by status, ``rejected`` men, ``out``, ``rejected_file`` or
-        None, and ``seconds``.
+        None, ``explain``, ``units_confirmed`` and ``seconds``.
 
     Raises
     ------
@@ -109,31 +122,36 @@ def score_table(
         If contributions miss the probability; nothing is written then.
     """
     target, apart = _targets(file, out, jobs)
-    stream = stream_table(file)
+    stream = stream_mapped(file)
     names = _names(stream, say)
-    plan = _Plan(names, _confirmed(file, say), target.suffix, explain)
+    sure = _confirmed(file, say) if confirmed is None else confirmed
+    plan = _Plan(names, sure, target.suffix, explain, only)
     terminal = sys.stderr.isatty()
     progress = Progress(say, _TERMINAL_SECONDS if terminal else _LOG_SECONDS)
     chunks = stream.chunks(_AT_ONCE[target.suffix], wanted(names))
-    with _outputs(target, apart) as (write, reject), _judged(chunks, plan, scorer, jobs) as judged:
+    with Outputs(target, apart) as outputs, _judged(chunks, plan, scorer, jobs) as judged:
         rows, rejected, counts = 0, 0, np.zeros(len(STATUSES), np.int64)
         for done in judged:
-            write(done.content)
-            if done.rejected:
-                reject(done.rejected)
+            outputs.write(done.content)
+            outputs.reject(done.rejected)
             rows, rejected, counts = rows + done.rows, rejected + done.apart, counts + done.counts
             progress.tell(rows, stream.fraction)
-    seconds = progress.seconds
+        seconds = round(progress.seconds, 3)
+        told: dict[str, Any] = {
+            "rows": rows,
+            "counts": {name: int(n) for name, n in zip(STATUSES, counts, strict=True) if n},
+            "rejected": rejected,
+            "out": str(target),
+            "rejected_file": str(apart) if rejected else None,
+            "explain": explain,
+            "units_confirmed": sorted(sure),
+            "seconds": seconds,
+        }
+        keep(told, outputs.finish())
+        outputs.appear()
     also = f", {rejected} set apart" if rejected else ""
     say(f"{rows - rejected} of {rows} men scored{also}, {rows / max(seconds, 1e-9):,.0f} men/s")
-    return {
-        "rows": rows,
-        "counts": {name: int(n) for name, n in zip(STATUSES, counts, strict=True) if n},
-        "rejected": rejected,
-        "out": str(target),
-        "rejected_file": str(apart) if rejected else None,
-        "seconds": round(seconds, 3),
-    }
+    return told
 
 
 def _targets(file: Path, out: str | None, jobs: int) -> tuple[Path, Path]:
@@ -186,35 +204,6 @@ def _confirmed(file: Path, say: Callable[[str], None]) -> frozenset[str]:
     return sidecar.confirmed
 
 
-@contextmanager
-def _outputs(
-    target: Path, apart: Path
-) -> Iterator[tuple[Callable[[Any], None], Callable[[bytes], None]]]:
-    """Give what writes scores and rejects; both files appear at the end, or neither."""
-    sinks: dict[Path, Sink] = {}
-
-    def write(content: Any) -> None:
-        if target not in sinks:
-            sinks[target] = Sink(target, content.schema if target.suffix == ".parquet" else None)
-        sinks[target].write(content)
-
-    def reject(lines: bytes) -> None:
-        if apart not in sinks:
-            sinks[apart] = Sink(apart)
-            sinks[apart].write((",".join(REJECTED) + "\n").encode())
-        sinks[apart].write(lines)
-
-    try:
-        yield write, reject
-        for sink in sinks.values():
-            sink.commit()
-        if apart not in sinks:
-            apart.unlink(missing_ok=True)  # of an earlier run
-    finally:
-        for sink in sinks.values():
-            sink.discard()
-
-
 class _Worker:
     """Reads and judges chunks, in this process or another."""
 
@@ -226,6 +215,8 @@ class _Worker:
     def __call__(self, chunk: Chunk) -> _Done:
         plan = self.plan
         men, apart = read_men(chunk, plan.names, plan.confirmed)
+        if plan.only is not None:
+            men = men.take([int(row) in plan.only for row in men.rows])
         table, counts = self.judge.judge(men)
         content: Any = table
         if plan.form == ".csv":

@@ -87,8 +87,8 @@ class Judge:
         numbers = self.scorer.calculator.numbers(X, stated=self._stated(men))
         doubted, unlike = _unlike(men, inputs, numbers.support)
         reasons = _reasons(men, inputs, of, doubted)
-        cautions = _cautions(men, inputs) + unlike
         told, shut = self._told(numbers), _any(reasons, len(men))
+        cautions = _cautions(men, inputs, ~shut) + unlike
         status = np.where(shut, 2, _any(cautions, len(men)))
         up, down = _chance(men, of)
         columns = {
@@ -169,8 +169,8 @@ def _reasons(men: Men, inputs: tuple[str, ...], of: Scheme, doubted: Flags) -> F
     return [*found, ("top_category", (count >= of.cuts[-1]) & (side >= 0)), *doubted]
 
 
-def _cautions(men: Men, inputs: tuple[str, ...]) -> Flags:
-    found: Flags = [(f"value_imputed:{name}", _lacks(men, name)) for name in inputs]
+def _cautions(men: Men, inputs: tuple[str, ...], scored: Masks) -> Flags:
+    found: Flags = [(f"value_imputed:{name}", _lacks(men, name) & scored) for name in inputs]
     if "sperm_concentration" not in inputs:
         count, side = _measured(men, "sperm_concentration")
         found.append(("azoospermia_not_in_model", (count == 0) & (side == 0)))

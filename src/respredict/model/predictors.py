@@ -8,7 +8,8 @@ from respredict.schema.record import AGE, BMI
 
 __all__ = ["PREDICTORS", "build_imputer", "feature_names", "log_ratios", "matrix_columns"]
 
-#: What each set measures, in the order of the matrix and of the features.
+#: What each set measures, in the order of the matrix and of the features. Those with a
+#: minus are only compared, to say what the one left out adds.
 PREDICTORS: dict[str, tuple[str, ...]] = {
     "hormones": ("age", "bmi", "testosterone", "estradiol", "lh", "fsh"),
     "hormones+semen": (
@@ -16,6 +17,8 @@ PREDICTORS: dict[str, tuple[str, ...]] = {
     ),
     "lh+fsh": ("lh", "fsh"),
     "t_lh": ("testosterone", "lh"),
+    "hormones-estradiol": ("age", "bmi", "testosterone", "lh", "fsh"),
+    "hormones-bmi": ("age", "testosterone", "estradiol", "lh", "fsh"),
 }  # fmt: skip
 
 _EVERY_RATIO = (("ln_t_e2", "testosterone", "estradiol"), ("ln_t_lh", "testosterone", "lh"))
@@ -26,8 +29,8 @@ def matrix_columns(predictors: str = "hormones") -> tuple[str, ...]:
 
     Parameters
     ----------
-    predictors : {"hormones", "hormones+semen", "lh+fsh", "t_lh"}, default="hormones"
-        The predictor set.
+    predictors : str, default="hormones"
+        A predictor set, of ``PREDICTORS``.
 
     Returns
     -------
@@ -53,8 +56,8 @@ def feature_names(predictors: str = "hormones") -> tuple[str, ...]:
 
     Parameters
     ----------
-    predictors : {"hormones", "hormones+semen", "lh+fsh", "t_lh"}, default="hormones"
-        The predictor set.
+    predictors : str, default="hormones"
+        A predictor set, of ``PREDICTORS``.
 
     Returns
     -------
@@ -79,8 +82,8 @@ def log_ratios(predictors: str = "hormones") -> tuple[tuple[str, str, str], ...]
 
     Parameters
     ----------
-    predictors : {"hormones", "hormones+semen", "lh+fsh", "t_lh"}, default="hormones"
-        The predictor set.
+    predictors : str, default="hormones"
+        A predictor set, of ``PREDICTORS``.
 
     Returns
     -------
@@ -110,8 +113,8 @@ def build_imputer(predictors: str = "hormones") -> CensoredGaussianImputer:
 
     Parameters
     ----------
-    predictors : {"hormones", "hormones+semen", "lh+fsh", "t_lh"}, default="hormones"
-        The predictor set.
+    predictors : str, default="hormones"
+        A predictor set, of ``PREDICTORS``.
 
     Returns
     -------

@@ -196,7 +196,22 @@ def fit_all(
 
 
 def predict_all(fitted: tuple[Any, ...], candidates: tuple[Candidate, ...], men: Men) -> Floats:
-    """Return the probabilities of improvement, of shape (n_candidates, n_patients)."""
+    """Return the probabilities of improvement of several fits, completing values once.
+
+    Parameters
+    ----------
+    fitted : tuple of estimators
+        As ``fit_all`` returns them.
+    candidates : tuple of Candidate
+        In their order.
+    men : Men
+        To predict.
+
+    Returns
+    -------
+    ndarray of shape (n_candidates, n_patients)
+        Fractions in [0, 1].
+    """
     completed: dict[int, Floats] = {}
     told = np.empty((len(fitted), len(men)))
     for i, (model, candidate) in enumerate(zip(fitted, candidates, strict=True)):

@@ -139,7 +139,20 @@ def selection_section(
 def contribution_section(
     log_loss: float, auc: float, compared: tuple[Contribution, ...]
 ) -> dict[str, Any]:
-    """Tell what predictors add as ``Report.contributions`` documents it."""
+    """Tell what groups of predictors add.
+
+    Parameters
+    ----------
+    log_loss, auc : float
+        Of men left out, with ``hormones``.
+    compared : tuple of Contribution
+        The other sets.
+
+    Returns
+    -------
+    dict
+        As ``Report.contributions`` documents it.
+    """
     return {
         "predictors": "hormones",
         "log_loss": log_loss,
@@ -152,7 +165,26 @@ def contribution_section(
 def stability_section(
     p: Floats, resampled: Resampled, thresholds: tuple[float, ...], *, coarse: bool, level: float
 ) -> dict[str, Any]:
-    """Tell how far probabilities move as ``Report.stability`` documents it."""
+    """Tell how far probabilities move when the model is made again.
+
+    Parameters
+    ----------
+    p : ndarray of shape (n_patients,)
+        Served.
+    resampled : Resampled
+        What the resamples gave.
+    thresholds : tuple of float
+        In (0, 1).
+    coarse : bool
+        Whether a point must be the mean of ten men.
+    level : float
+        Of the percentiles.
+
+    Returns
+    -------
+    dict
+        As ``Report.stability`` documents it.
+    """
     found = stability(p, resampled.p, thresholds, level=level)
     half, unstable = (found.high - found.low) / 2, found.unstable()
     return {

@@ -1,0 +1,108 @@
+"""The desk over time: scores, statuses and cautions by period, and which model was live."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from dataclasses import replace
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from respredict.audit.promotions import Reign, promotions
+from respredict.audit.summaries import Period, count_cautions, over_time, spread
+from respredict.errors import LedgerDamageError
+from respredict.ledger.filtering import Filter
+from respredict.ledger.reading import Reader
+from respredict.ledger.record import Record
+from respredict.words.phrases import short_cautions
+from serving.pages.desk import versions
+from serving.pages.desk_charts import spans, stacks
+from serving.pages.desk_find import read_search
+from serving.pages.desk_reads import note_reads
+from serving.pages.desk_words import period_rows, share_rows
+from serving.pages.layout import page
+
+__all__ = ["shown"]
+
+_SAMPLE, _HEIGHT = 400, 180
+#: From the bottom up, in the words of the page.
+_STATUSES = ("scored", "caution", "indeterminate", "erased")
+
+
+async def shown(request: Request) -> Response:
+    """Answer ``GET /audit/over-time``."""
+    return await asyncio.to_thread(_shown, request)
+
+
+def _shown(request: Request) -> Response:
+    service = request.app.state.service
+    search = read_search(request.scope["respredict.query"])
+    asked = search.listed.asked if search.listed else None
+    periods = over_time(service.home, replace(asked, kind=None)) if asked else []
+    drawn = stacks(periods, _STATUSES, _HEIGHT) if periods else None
+    return page(
+        request,
+        "desk_time.html",
+        status=200 if asked else 422,
+        here="/audit",
+        search=search,
+        versions=versions(service.reader),
+        rows=period_rows(periods[::-1], _STATUSES),
+        totals=_totals(periods),
+        unit={1: "day", 7: "week", 28: "four weeks"}[periods[0].days] if periods else "day",
+        drawn=drawn,
+        height=_HEIGHT,
+        cautions=_cautions(request, asked) if asked and periods else None,
+        **_reigns(service.reader),
+    )
+
+
+def _totals(periods: list[Period]) -> dict[str, int]:
+    return {
+        status: sum(period.statuses.get(status, 0) for period in periods) for status in _STATUSES
+    }
+
+
+def _cautions(request: Request, asked: Filter) -> dict[str, Any]:
+    """Count cautions over a sample spread evenly over the decisions asked for."""
+    service = request.app.state.service
+    sequences, of = spread(service.home, replace(asked, kind=None), _SAMPLE, scored=False)
+    note_reads(request, sequences, "page /audit/over-time")
+    records = _readable(service.reader, sequences)
+    found, read = count_cautions(records)
+    half = len(records) // 2
+    earlier, later = count_cautions(records[:half]), count_cautions(records[half:])
+    rows = [
+        (
+            short_cautions({"cautions": [{"code": code}]})[0],
+            count / read,
+            earlier[0][code] / max(1, earlier[1]),
+            later[0][code] / max(1, later[1]),
+        )
+        for code, count in found.most_common()
+    ]
+    return {"rows": share_rows(rows), "read": read, "of": of}
+
+
+def _readable(reader: Reader, sequences: list[int]) -> list[Record]:
+    found = []
+    for sequence in sequences:
+        try:
+            found.append(reader.get(sequence))
+        except LedgerDamageError:
+            continue  # which verifying tells
+    return found
+
+
+def _reigns(reader: Reader) -> dict[str, Any]:
+    """Return which model was live when, and where each stands on a scale of time."""
+    every = promotions(reader)
+    if not every:
+        return {"reigns": [], "places": []}
+    ends = [*(told.time for told in every[1:]), None]
+    reigns = [Reign(told, until) for told, until in zip(every, ends, strict=True)]
+    now = max(datetime.datetime.now(tz=datetime.UTC), every[-1].time)
+    places, _ = spans([told.time for told in every], now)
+    return {"reigns": reigns, "places": places}

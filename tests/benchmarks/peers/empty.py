@@ -1,0 +1,18 @@
+"""A BentoML endpoint that does nothing, as BentoML makes it: metrics, access log, tracing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bentoml
+from starlette.responses import Response
+
+
+@bentoml.service(name="empty", workers=1)
+class Empty:
+    """Answers the same each time."""
+
+    @bentoml.api(route="/v1/score")
+    async def score(self, ctx: bentoml.Context) -> dict[str, Any]:
+        """Answer."""
+        return Response(b'{"ok": true}', media_type="application/json")  # type: ignore[return-value]
