@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respredict.batch import score_table
+from respredict.batch.outputs import Outputs
 from respredict.batch.progress import Progress
-from respredict.batch.run import _outputs
 from respredict.bundle import Extras
 from respredict.cohort import read_cohort
 from respredict.errors import CohortError, InputError
@@ -426,10 +426,10 @@ class TestNothingIsLeftBehind:
             file.write_text("earlier")
         with (  # noqa: PT012 - both are written to before it comes
             pytest.raises(KeyboardInterrupt, match="Ctrl-C"),
-            _outputs(out, apart) as (write, reject),
+            Outputs(out, apart) as outputs,
         ):
-            write(b"row\n")
-            reject(b"1,A\n")
+            outputs.write(b"row\n")
+            outputs.reject(b"1,A\n")
             assert len(list(tmp_path.iterdir())) == 4
             raise KeyboardInterrupt("Ctrl-C")  # noqa: EM101
         assert_earlier(tmp_path)
@@ -439,9 +439,9 @@ class TestNothingIsLeftBehind:
         out, rows = tmp_path / "m.parquet", pa.RecordBatch.from_pydict({"row": [1]})
         with (  # noqa: PT012 - it is written to before it comes
             pytest.raises(KeyboardInterrupt, match="Ctrl-C"),
-            _outputs(out, tmp_path / "m.rejected.csv") as (write, _),
+            Outputs(out, tmp_path / "m.rejected.csv") as outputs,
         ):
-            write(rows)
+            outputs.write(rows)
             raise KeyboardInterrupt("Ctrl-C")  # noqa: EM101
         assert not list(tmp_path.iterdir())
 

@@ -13,6 +13,7 @@ from respredict.ledger.entry import Entry, Idempotency, Text
 from respredict.ledger.erasure import erase
 from respredict.ledger.writer import open_ledger
 
+ENVIRONMENT = Text.of(b'{"numpy": "2.4.6", "python": "3.11.7"}')
 TEXT = Text.of(b'"monitoring":["' + b"T, E2, LH and FSH every 4 to 8 weeks. " * 20 + b'"]')
 
 
@@ -27,6 +28,7 @@ def decision(n: int, **changes) -> Entry:
         "pseudonym": f"man-{n:04d}",
         "risk": round(0.01 + n / 1000, 3),
         "status": "scored" if n % 3 else "caution",
+        "environment": ENVIRONMENT,
     }
     return Entry(**{**fields, **changes})
 

@@ -16,7 +16,7 @@ from respredict.ledger.creation import checkpoint_now, create_ledger, rotate_key
 from respredict.ledger.pack import write_pack
 from respredict.ledger.verify_pack import PackError, main, verify_pack
 from respredict.ledger.writer import open_ledger
-from tests.ledger.conftest import TEXT, decision
+from tests.ledger.conftest import ENVIRONMENT, TEXT, decision
 
 
 @pytest.fixture
@@ -56,6 +56,8 @@ def test_a_pack_verifies_with_its_own_script_and_nothing_of_ours(pack, key, tmp_
     ]
     answer = (tmp_path / "bytes" / "5.answer").read_bytes()
     assert answer == b'{"status":"scored","n":4,' + TEXT.content + b"}"
+    assert (tmp_path / "bytes" / "5.environment").read_bytes() == ENVIRONMENT.content
+    assert (tmp_path / "bytes" / "5.request").read_bytes() == b'{"age":24,"reference":"man-0004"}'
 
 
 def test_the_script_prints_for_people(pack, key, capsys):
@@ -101,6 +103,7 @@ def another_digit(name, content):
         (flipped("headers.bin", 6), "a header has another tag"),
         (flipped("headers.bin", 60), "does not follow record|is not the one that was signed"),
         (flipped(f"texts/{TEXT.digest.hex()}", 9), "the text .* was changed"),
+        (flipped(f"texts/{ENVIRONMENT.digest.hex()}", 9), "the text .* was changed"),
         (another_digit, "the checkpoint of record .* is not signed"),
         (
             lambda name, content: content.replace(b'"time":"20', b'"time":"19'),

@@ -12,7 +12,7 @@ from respredict.ledger.reading import Filter, Reader
 from respredict.ledger.record import header_hash, new_id
 from respredict.ledger.sizes import size
 from respredict.ledger.writer import open_ledger
-from tests.ledger.conftest import TEXT, decision
+from tests.ledger.conftest import ENVIRONMENT, TEXT, decision
 
 
 @pytest.fixture
@@ -27,7 +27,8 @@ def test_a_record_is_found_by_sequence_and_by_id(reader):
     assert reader.get(record.id) == record
     assert record.payload.request == b'{"age":24,"reference":"man-0004"}'
     assert record.payload.answer == b'{"status":"scored","n":4,' + TEXT.content + b"}"
-    assert record.payload.texts == (TEXT.digest,)
+    assert record.payload.texts == (ENVIRONMENT.digest, TEXT.digest)
+    assert record.payload.environment == ENVIRONMENT.content
     assert header_hash(record.header) == record.hash
     assert record.time.tzinfo is datetime.UTC
     assert reader.head()[0] == reader.find(limit=1, newest_first=True).records[0].sequence
@@ -109,7 +110,8 @@ def test_static_texts_are_stored_once(home):
     with open_ledger(home) as ledger:
         ledger.append_many([decision(n) for n in range(200)]).result()
     measured = size(home)
-    assert (measured.texts, measured.text_bytes) == (1, len(long.content))
+    assert measured.texts == 2
+    assert measured.text_bytes == len(long.content) + len(ENVIRONMENT.content)
     assert measured.records >= 201
     assert measured.bytes_per_record < 1_200
     assert measured.checkpoint_bytes > 300

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from respredict.errors import LedgerDamageError
 from respredict.ledger.entry import Entry, Text, fold
-from respredict.ledger.payload import commit, decode_body, encode_body, split_body
+from respredict.ledger.payload import commit, decode_body, encode_parts, split_body
 from respredict.ledger.record import as_moment, as_time, encode_header, new_id
 
 FORMAT = resources.files("respredict.ledger").joinpath("format.md").read_text(encoding="utf-8")
@@ -31,23 +31,20 @@ def joined(part) -> bytes:
 
 @given(
     parts, parts, names, st.none() | st.floats(allow_nan=False, allow_infinity=False), names,
-    st.binary(min_size=32, max_size=32), st.binary(max_size=76),
+    st.none() | texts, st.binary(min_size=32, max_size=32), st.binary(max_size=76),
 )  # fmt: skip
-def test_what_is_encoded_is_decoded(request_, answer, pseudonym, risk, status, salt, repeat):
+def test_what_is_encoded_is_decoded(
+    request_, answer, pseudonym, risk, status, environment, salt, repeat
+):
     """Every payload comes back, with its texts in their places."""
     entry = Entry(
         kind="decision", actor="a", request=request_, answer=answer,
-        pseudonym=pseudonym, risk=risk, status=status,
+        pseudonym=pseudonym, risk=risk, status=status, environment=environment,
     )  # fmt: skip
-    body = encode_body(entry, salt, repeat)
-    known = {
-        p.digest: p.content
-        for part in (request_, answer)
-        if not isinstance(part, bytes)
-        for p in part
-        if isinstance(p, Text)
-    }
-    found = decode_body(body, known.__getitem__)
+    body, quoted = encode_parts(entry, salt, repeat)
+    found = decode_body(body, quoted.__getitem__)
+    assert set(found.texts) == set(quoted)
+    assert found.environment == (environment.content if environment else b"")
     assert (found.request, found.answer) == (joined(request_), joined(answer))
     assert (found.pseudonym, found.risk, found.status) == (pseudonym, risk, status)
     assert body[:32] == salt
@@ -107,14 +104,14 @@ def test_an_entry_that_the_format_cannot_hold_is_refused(changes, message):
 @pytest.mark.parametrize("cut", [10, 40, 60, -1])
 def test_half_a_payload_is_damage(cut):
     """Bytes that are not a payload are told, not guessed."""
-    body = encode_body(Entry(kind="decision", actor="a", request=b"asked"), bytes(32))
+    body = encode_parts(Entry(kind="decision", actor="a", request=b"asked"), bytes(32))[0]
     with pytest.raises(LedgerDamageError, match="a payload must follow format"):
         decode_body(body[:cut], {}.__getitem__)
 
 
 def test_a_longer_payload_and_an_unknown_piece_are_damage():
     """Nothing may stand behind the last field, and a piece is one of two kinds."""
-    body = encode_body(Entry(kind="decision", actor="a", answer=b"told"), bytes(32))
+    body = encode_parts(Entry(kind="decision", actor="a", answer=b"told"), bytes(32))[0]
     with pytest.raises(LedgerDamageError, match="1 bytes behind the last field"):
         decode_body(body + b"x", {}.__getitem__)
     odd = body.replace(b"\x00\x00\x00\x00\x04told", b"\x07\x00\x00\x00\x04told")
@@ -136,14 +133,15 @@ def lp(data: bytes) -> bytes:
 
 def test_the_worked_example_follows_from_the_page():
     """The page alone, with nothing of respredict, gives the bytes and hashes it shows."""
-    text, digest = example("text"), example("texts")
-    assert hashlib.sha256(text).digest() == digest
+    environment, text, digests = example("environment"), example("text"), example("texts")
+    assert hashlib.sha256(environment).digest() + hashlib.sha256(text).digest() == digests
     pieces = [b'{"status":"scored",', b"}"]
-    answer = b"\x00" + lp(pieces[0]) + b"\x01" + struct.pack(">I", 0) + b"\x00" + lp(pieces[1])
+    first, second = (b"\x01" + struct.pack(">I", index) for index in (0, 1))
+    answer = b"\x00" + lp(pieces[0]) + second + b"\x00" + lp(pieces[1])
     assert text.join(pieces) == example("answer")
     body = b"".join((
-        bytes(range(32)), lp(digest), lp(b"P-17"), lp(struct.pack(">d", 0.47)), lp(b"scored"),
-        lp(b""), lp(b"\x00" + lp(b'{"age":34}')), lp(answer),
+        bytes(range(32)), lp(digests), lp(b"P-17"), lp(struct.pack(">d", 0.47)), lp(b"scored"),
+        lp(b""), lp(first), lp(b"\x00" + lp(b'{"age":34}')), lp(answer),
     ))  # fmt: skip
     assert body == example("body")
     commitment = hashlib.sha256(b"respredict-ledger-payload-1\n" + body).digest()
@@ -164,8 +162,9 @@ def test_the_ledger_writes_what_the_worked_example_shows():
     entry = Entry(
         kind="decision", actor="key-7", model="sha256:2c26b46b", request=b'{"age":34}',
         answer=(b'{"status":"scored",', text, b"}"), pseudonym="P-17", risk=0.47, status="scored",
+        environment=Text.of(example("environment")),
     )  # fmt: skip
-    body = encode_body(entry, bytes(range(32)))
+    body = encode_parts(entry, bytes(range(32)))[0]
     assert body == example("body")
     name = uuid.UUID("01977420-dc80-7b3a-8f00-000000000001")
     header = encode_header(

@@ -15,12 +15,13 @@ from respredict.ledger.chain import seal
 from respredict.ledger.checkpoints import Checkpoint
 from respredict.ledger.creation import checkpoint_now, create_ledger, rotate_key, writing
 from respredict.ledger.diagnosis import COLUMNS, Link
-from respredict.ledger.entry import Entry, Text
+from respredict.ledger.entry import Entry, Idempotency, Text
+from respredict.ledger.erasure import erase
 from respredict.ledger.keys import NEXT, make_key, public_bytes, write_public
 from respredict.ledger.record import encode_header, header_hash
-from respredict.ledger.verify import verify
+from respredict.ledger.verify import Follower, verify
 from respredict.ledger.writer import open_ledger
-from tests.ledger.conftest import decision
+from tests.ledger.conftest import ENVIRONMENT, decision
 
 TABLES = {
     "record": ("sequence", COLUMNS.split(", ")),
@@ -427,7 +428,7 @@ def test_an_outside_line_with_a_wrong_signature_is_told(whole, tmp_path):
 
 def test_a_file_that_is_no_ledger_is_unreadable_or_missing(tmp_path, whole):
     """No ledger is an error; a broken one a verdict."""
-    with pytest.raises(LedgerError, match="the ledger must be writable, got missing"):
+    with pytest.raises(LedgerError, match="the ledger must be there, got missing"):
         verify(tmp_path)
     broken = shutil.copytree(whole, tmp_path / "broken")
     data = bytearray((broken / "ledger.db").read_bytes())
@@ -446,7 +447,7 @@ def test_a_public_key_must_be_one(whole, tmp_path):
         verify(whole, public_key=wrong)
     write_public(wrong, public_bytes(make_key(tmp_path / "k")))
     assert verify(whole, public_key=wrong).kind == "unknown key"
-    with pytest.raises(LedgerError, match="got missing"):
+    with pytest.raises(LedgerError, match=r"none\.pub must be readable, got .*No such file"):
         verify(whole, public_key=tmp_path / "none.pub")
 
 
@@ -536,7 +537,7 @@ def test_damage_in_any_part_is_named_as_by_one(
 
 def test_an_outside_file_that_is_not_there_is_an_error(whole, tmp_path):
     """It is not the same as nothing to compare with."""
-    with pytest.raises(LedgerError, match=r"got missing: .*none\.jsonl"):
+    with pytest.raises(LedgerError, match=r"none\.jsonl must be readable, got"):
         verify(whole, against=tmp_path / "none.jsonl")
 
 
@@ -546,3 +547,99 @@ def test_an_idempotency_key_of_a_record_without_one_is_told(copy, tamper):
     tamper(copy, ("INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)", *row))
     verdict = verify(copy)
     assert (verdict.first_bad, verdict.kind) == (18, "altered payload")
+
+
+def test_what_computed_an_answer_is_guarded(copy, tamper):
+    """Neither the text that tells it, nor which of them a record quotes, can be changed."""
+    other = Text.of(b'{"numpy": "1.0"}')
+    change = ("UPDATE text SET content = ? WHERE digest = ?", other.content, ENVIRONMENT.digest)
+    tamper(copy, change)
+    assert verify(copy).kind == "altered text"
+    back = ("UPDATE text SET content = ? WHERE digest = ?", ENVIRONMENT.content, ENVIRONMENT.digest)
+    (body,) = rows(copy, "SELECT body FROM payload WHERE sequence = ?", VICTIM)[0]
+    quoted = ("UPDATE payload SET body = ? WHERE sequence = ?",
+              body.replace(ENVIRONMENT.digest, other.digest), VICTIM)  # fmt: skip
+    tamper(copy, back, ("INSERT INTO text VALUES (?, ?)", other.digest, other.content), quoted)
+    verdict = verify(copy)
+    assert (verdict.first_bad, verdict.kind) == (VICTIM, "altered payload")
+
+
+def test_following_reads_what_is_new_and_says_what_it_did_not_read(copy):
+    """The same verdict as of the whole, but for what it leaves unread."""
+    follower = Follower(copy)
+    first = follower.verify()
+    assert first == verify(copy)
+    with open_ledger(copy) as ledger:
+        for n in range(3):
+            ledger.append_now(decision(n), Idempotency(f"later-{n}", b"body"))
+    erase(copy, pseudonym="man-0005", actor="ops", reason="asked for")
+    again, whole = follower.verify(), verify(copy)
+    assert again.records == whole.records > first.records
+    assert again.as_dict() == {**whole.as_dict(), "cannot_know": [*again.cannot_know]}
+    assert again.cannot_know[:-1] == whole.cannot_know
+    assert f"Whether records up to {first.records}, read in full at 20" in again.cannot_know[-1]
+    assert follower.verify(full=True) == whole
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE record SET actor = 'x' WHERE sequence = 25",
+        "UPDATE payload SET body = zeroblob(length(body)) WHERE sequence = 25",
+        "DELETE FROM record WHERE sequence > 20",
+        "UPDATE record SET hash = zeroblob(32) WHERE sequence = 23",
+        "UPDATE text SET content = x'00'",
+        "DELETE FROM text",
+        "UPDATE idempotency SET expires = expires + 1 WHERE first = 25",
+        "INSERT INTO payload VALUES (999, x'00')",
+    ],
+)
+def test_following_finds_damage_behind_what_it_has_read(copy, tamper, statement):
+    """And it names it as a reading of the whole does."""
+    follower = Follower(copy)
+    assert follower.verify().ok
+    with open_ledger(copy) as ledger:
+        for n in range(3):
+            ledger.append_now(decision(n), Idempotency(f"later-{n}", b"body"))
+    tamper(copy, (statement,))
+    found = follower.verify()
+    assert not found.ok
+    assert found == verify(copy)
+    assert follower.verify() == found
+
+
+def test_following_finds_an_erased_payload_that_is_still_there(copy, tamper):
+    """Erased since the last reading, before which it was read."""
+    follower = Follower(copy)
+    assert follower.verify().ok
+    (body,) = rows(copy, "SELECT body FROM payload WHERE sequence = ?", VICTIM)[0]
+    erase(copy, pseudonym="man-0005", actor="ops", reason="asked for")
+    tamper(copy, ("UPDATE payload SET body = ? WHERE sequence = ?", body, VICTIM))
+    assert follower.verify().kind == "erased payload present"
+
+
+def test_a_chain_is_read_apart_and_its_progress_told(whole, monkeypatch):
+    """Another process reads; damage is named all the same."""
+    monkeypatch.setattr(segments, "LEAST_APART", 5)
+    with contextlib.closing(store.read_only(whole)) as connection:
+        walk = segments.walk_in_parts(whole, connection, None, apart=True)
+    assert walk.good == verify(whole).records
+    assert verify(whole, apart=True) == verify(whole)
+
+
+def test_progress_is_told_by_whoever_reads(home, monkeypatch):
+    """Every 2,000 records, by this process or another."""
+    with open_ledger(home) as ledger:
+        ledger.append_many([decision(n) for n in range(4_500)]).result()
+    for apart in (False, True):
+        told: list[int] = []
+        assert verify(home, apart=apart, tell=told.append).ok
+        assert told == [2_000, 4_000]
+
+
+def test_damage_read_apart_is_named(copy, tamper, monkeypatch):
+    """What another process does not find whole is read again here."""
+    monkeypatch.setattr(segments, "LEAST_APART", 5)
+    tamper(copy, ("UPDATE record SET actor = 'x' WHERE sequence = ?", VICTIM))
+    verdict = verify(copy, apart=True)
+    assert (verdict.first_bad, verdict.kind) == (VICTIM, "altered header")

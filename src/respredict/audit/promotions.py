@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from respredict.audit.environment import environment
+from respredict.audit.environment import environment_text
 from respredict.bundle import champion
 from respredict.errors import LedgerDamageError, RegistryError
 from respredict.ledger.chain import seal
@@ -52,6 +52,9 @@ class Promotion:
         Who and why.
     environment : dict
         Packages and platform that promoted it.
+    details : dict
+        What it rests on: the gate's answer, the change plan it cites, the digest of the
+        validation, or which promotion it goes back from.
     """
 
     sequence: int
@@ -64,6 +67,7 @@ class Promotion:
     actor: str
     reason: str
     environment: dict[str, str] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""
@@ -92,8 +96,9 @@ class Reign:
 
 
 def record_promotion(
-    home: Path, *, name: str, version: int, digest: str, run_id: str, actor: str, reason: str = ""
-) -> Receipt:
+    home: Path, *, name: str, version: int, digest: str, run_id: str, actor: str, reason: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> Receipt:  # fmt: skip
     """Record that a model becomes the champion; the ledger is made if there is none.
 
     Parameters
@@ -112,6 +117,8 @@ def record_promotion(
         Who promotes.
     reason : str, default=""
         Why.
+    details : mapping or None, default=None
+        What it rests on, as plain JSON values.
 
     Returns
     -------
@@ -131,14 +138,18 @@ def record_promotion(
         "run_id": run_id,
         "actor": actor,
         "reason": reason,
-        "environment": environment(),
     }
+    if details:
+        told["details"] = dict(details)
     with writing(home) as appending:
         with Reader(home) as reader:  # nobody else promotes meanwhile
             before = promotions(reader)
         told["previous"] = before[-1].digest if before else _unrecorded(home)
         answer = json.dumps(told, ensure_ascii=False).encode()
-        entry = Entry(kind="promotion", actor=actor, model=digest, answer=answer)
+        entry = Entry(
+            kind="promotion", actor=actor, model=digest, answer=answer,
+            environment=environment_text(),
+        )  # fmt: skip
         return appending.add(seal(entry))
 
 
@@ -183,7 +194,8 @@ def _promotion(record: Record) -> Promotion:
     try:
         assert record.payload is not None
         told = json.loads(record.payload.answer)
-        return Promotion(sequence=record.sequence, time=record.time, **told)
+        computed = json.loads(record.payload.environment or b"{}")
+        return Promotion(record.sequence, record.time, **told, environment=computed)
     except (AssertionError, ValueError, TypeError) as error:
         msg = (
             f"record {record.sequence} must say what was promoted, got {error}. Verify the ledger."

@@ -10,8 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from respredict.audit.decisions import day_of
 from respredict.audit.environment import changes
-from respredict.audit.promotions import Promotion, promotions
+from respredict.audit.promotions import promotions
+from respredict.audit.selecting import note_replay
 from respredict.bundle import load_bundle
 from respredict.errors import ExplanationError, LedgerDamageError, RequestError
 from respredict.ledger.reading import Reader
@@ -78,8 +80,8 @@ class Replayed:
         return asdict(self)
 
 
-def replay(home: Path, records: Iterable[Record]) -> list[Replayed]:
-    """Rescore decisions with the models that gave them.
+def replay(home: Path, records: Iterable[Record], *, actor: str) -> list[Replayed]:
+    """Rescore decisions with the models that gave them, and record who did.
 
     Parameters
     ----------
@@ -87,6 +89,8 @@ def replay(home: Path, records: Iterable[Record]) -> list[Replayed]:
         ``RESPREDICT_HOME``, with the ledger and the bundles.
     records : iterable of Record
         Of kind ``decision``, with payloads.
+    actor : str
+        Who replays.
 
     Returns
     -------
@@ -101,8 +105,10 @@ def replay(home: Path, records: Iterable[Record]) -> list[Replayed]:
         If a model is not in the home.
     LedgerDamageError
         If a decision is not JSON.
+    LedgerError
+        If the replay cannot be recorded.
     """
-    return Replayer(home).replay(records)
+    return Replayer(home, actor).replay(records)
 
 
 class Replayer:
@@ -112,10 +118,12 @@ class Replayer:
     ----------
     home : Path
         ``RESPREDICT_HOME``, with the ledger and the bundles.
+    actor : str
+        Who replays; it is recorded before anything is shown.
     """
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, home: Path, actor: str) -> None:
+        self.home, self.actor = home, actor
         self._scorers: dict[tuple[str, int | None], Scorer] = {}
         with Reader(home) as reader:
             self._promotions = promotions(reader)
@@ -141,8 +149,11 @@ class Replayer:
             If a model is not in the home.
         LedgerDamageError
             If a decision is not JSON.
+        LedgerError
+            If the replay cannot be recorded.
         """
         wanted = list(records)
+        note_replay(self.home, wanted, actor=self.actor)
         done: dict[int, Replayed] = {}
         groups: dict[tuple[str, int | None, datetime.date], list[_Asked]] = defaultdict(list)
         for record in wanted:
@@ -152,9 +163,7 @@ class Replayer:
             try:
                 asked = _Asked(record)
             except RequestError as error:
-                done[record.sequence] = _told(
-                    record, "refused", why=(str(error), *self._why(record))
-                )
+                done[record.sequence] = _told(record, "refused", why=(str(error), *_why(record)))
             else:
                 groups[record.model, self._version(asked), _day(record)].append(asked)
         for (digest, version, day), group in groups.items():
@@ -179,11 +188,11 @@ class Replayer:
     def _compared(self, asked: _Asked, now: dict[str, Any] | str) -> Replayed:
         record = asked.record
         if isinstance(now, str):
-            return _told(record, "refused", why=(now, *self._why(record)))
+            return _told(record, "refused", why=(now, *_why(record)))
         if _canonical(now) == _canonical(asked.answer):
             return _told(record, "identical")
         found = tuple(_differences(asked.answer, json.loads(_canonical(now)), ""))
-        return _told(record, "differs", found, self._why(record))
+        return _told(record, "differs", found, _why(record))
 
     def _version(self, asked: _Asked) -> int | None:
         """Return the number under which a model was champion before a decision.
@@ -192,16 +201,18 @@ class Replayer:
         """
         model = asked.answer.get("model")
         recorded = model.get("version") if isinstance(model, dict) else None
-        known = [p.version for p in self._before(asked.record) if p.digest == asked.record.model]
+        record = asked.record
+        before = [p for p in self._promotions if p.sequence < record.sequence]
+        known = [p.version for p in before if p.digest == record.model]
         return recorded if not known or recorded in known else known[-1]
 
-    def _before(self, record: Record) -> list[Promotion]:
-        return [p for p in self._promotions if p.sequence < record.sequence]
 
-    def _why(self, record: Record) -> tuple[str, ...]:
-        """Return what is not as it was when the champion of that time was promoted."""
-        before = self._before(record)
-        return changes(before[-1].environment) if before else ()
+def _why(record: Record) -> tuple[str, ...]:
+    """Return what is not as it was when a decision was made."""
+    assert record.payload is not None
+    if not record.payload.environment:
+        return ("what computed it is not recorded",)
+    return changes(json.loads(record.payload.environment))
 
 
 class _Asked:
@@ -221,9 +232,7 @@ class _Asked:
 
 def _day(record: Record) -> datetime.date:
     """Return the UTC date of a decision: its UUIDv7 says when it was made."""
-    if record.id.version != 7:
-        return record.time.date()
-    return datetime.datetime.fromtimestamp((record.id.int >> 80) / 1000, tz=datetime.UTC).date()
+    return day_of(record.id) if record.id.version == 7 else record.time.date()
 
 
 def _told(

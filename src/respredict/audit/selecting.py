@@ -12,17 +12,17 @@ from pathlib import Path
 from respredict.errors import InputError, Problem
 from respredict.ledger.chain import seal
 from respredict.ledger.creation import writing
-from respredict.ledger.entry import Entry
+from respredict.ledger.entry import Entry, Receipt
 from respredict.ledger.filtering import Filter
 from respredict.ledger.reading import Reader
 from respredict.ledger.record import Record
 
-__all__ = ["WHICH", "drawn", "note_reads", "one", "selected"]
+__all__ = ["drawn", "note_reads", "note_replay", "one", "selected"]
 
 #: How records are named.
 WHICH = "sequence, id, range as 10-20, or all"
 _PAGE = 500
-_ABOUT_MEN = ("decision", "outcome", "amendment")
+_ABOUT_MEN = ("decision", "batch", "outcome", "amendment")
 
 
 def one(which: str) -> int | uuid.UUID:
@@ -149,7 +149,7 @@ def note_reads(home: Path, records: Sequence[Record], *, actor: str, how: str) -
     LedgerError
         If it cannot be recorded; nothing may be shown then.
     """
-    read = [r for r in records if r.kind in _ABOUT_MEN and not r.erased]
+    read = _of_men(records)
     if not read:
         return
     answer = json.dumps({"read": how}).encode()
@@ -157,3 +157,38 @@ def note_reads(home: Path, records: Sequence[Record], *, actor: str, how: str) -
         for record in read:
             entry = Entry(kind="read", actor=actor, about=record.sequence, answer=answer)
             appending.add(seal(entry))
+
+
+def note_replay(home: Path, records: Sequence[Record], *, actor: str) -> Receipt | None:
+    """Record who replays decisions, before he does: one record for all of them.
+
+    Parameters
+    ----------
+    home : Path
+        ``RESPREDICT_HOME``.
+    records : sequence of Record
+        Those that are erased are left out.
+    actor : str
+        Who replays.
+
+    Returns
+    -------
+    Receipt or None
+        None if all were erased.
+
+    Raises
+    ------
+    LedgerError
+        If it cannot be recorded; nothing may be shown then.
+    """
+    read = [record.sequence for record in _of_men(records)]
+    if not read:
+        return None
+    answer = json.dumps({"read": "replay", "sequences": read}).encode()
+    about = read[0] if len(read) == 1 else 0
+    with writing(home) as appending:
+        return appending.add(seal(Entry(kind="read", actor=actor, about=about, answer=answer)))
+
+
+def _of_men(records: Sequence[Record]) -> list[Record]:
+    return [r for r in records if r.kind in _ABOUT_MEN and not r.erased]

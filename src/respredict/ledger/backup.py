@@ -22,8 +22,9 @@ from respredict.ledger.creation import key_without_former
 from respredict.ledger.entry import Entry, Receipt
 from respredict.ledger.erasure import forget, sweep
 from respredict.ledger.keys import key_in_force, private_key
+from respredict.ledger.locking import exclusive
 from respredict.ledger.payload import decode_body
-from respredict.ledger.store import connect, exclusive, ledger_file, read_only, unavailable
+from respredict.ledger.store import connect, ledger_file, read_only, unavailable
 from respredict.ledger.verify import verify
 
 __all__ = ["Backup", "backup", "restore"]
@@ -94,6 +95,7 @@ def backup(home: Path, target: Path) -> Backup:
 def _copy(source: sqlite3.Connection, file: Path) -> None:
     """Copy a database into a file of its own, synced, without a log beside it."""
     _remove(file)
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as target:
         target.execute("PRAGMA synchronous=FULL")
         source.backup(target)

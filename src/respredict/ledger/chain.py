@@ -1,34 +1,32 @@
-"""Appending to the chain, inside a transaction that somebody else opens and commits."""
+"""Appending to the chain, inside a transaction that somebody else opens and commits.
+
+Each table gets its rows in one statement, for a statement gives the interpreter away and
+has to wait for it again, which under load takes longer than the rows.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import os
 import sqlite3
-import struct
-import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from respredict.errors import LedgerConflictError
-from respredict.ledger.entry import Entry, Idempotency, Receipt, Text
-from respredict.ledger.payload import SALT, commit, encode_body
+from respredict.ledger.entry import Entry, Idempotency, Receipt
+from respredict.ledger.payload import SALT, commit, encode_parts
 from respredict.ledger.record import ZERO, encode_header, encode_words, header_hash, new_id
+from respredict.ledger.repeating import find_repeated, now, read_repeat, repeat_of
 
-__all__ = ["Appending", "Sealed", "find_repeated", "head", "seal", "seal_all"]
+__all__ = ["Appending", "Sealed", "head", "seal", "seal_all"]
 
-#: How long a repeated request gets the recorded answer: 24 hours, in microseconds.
-IDEMPOTENT_FOR = 24 * 3600 * 1_000_000
-
-_KEY_TAG = b"respredict-ledger-idempotency-1\n"
-_U32 = struct.Struct(">I")
-#: Key, request, records, and microseconds since 1970 at which it expires.
-REPEAT = struct.Struct(">32s32sIQ")
+#: Rows that one statement takes at most; SQLite allows 32,766 values.
+_ROWS = 128
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sealed:
     """An entry with its payload encoded and committed to, ready to append.
 
@@ -42,6 +40,8 @@ class Sealed:
         The payload.
     commitment : bytes
         SHA-256 that the body opens.
+    texts : mapping of bytes to bytes
+        The static texts quoted, by digest.
     repeat : bytes
         What tells a repeated request, or empty.
     """
@@ -50,6 +50,7 @@ class Sealed:
     id: uuid.UUID
     body: bytes
     commitment: bytes
+    texts: Mapping[bytes, bytes]
     repeat: bytes
 
 
@@ -70,9 +71,9 @@ def seal(entry: Entry, repeat: Callable[[bytes], bytes] | None = None) -> Sealed
     """
     salt = os.urandom(SALT)
     told = repeat(salt) if repeat else b""
-    body = encode_body(entry, salt, told)
+    body, texts = encode_parts(entry, salt, told)
     encode_words(entry.kind, entry.actor, entry.model)  # refuses in the caller's thread
-    return Sealed(entry, entry.id or new_id(), body, commit(body), told)
+    return Sealed(entry, entry.id or new_id(), body, commit(body), texts, told)
 
 
 def seal_all(entries: Sequence[Entry], idempotency: Idempotency | None) -> list[Sealed]:
@@ -92,11 +93,10 @@ def seal_all(entries: Sequence[Entry], idempotency: Idempotency | None) -> list[
     """
     if idempotency is None:
         return [seal(entry) for entry in entries]
-    first, key = entries[0], _key(entries[0].actor, idempotency.key)
-    expires = now() + IDEMPOTENT_FOR
+    first = entries[0]
 
     def repeat(salt: bytes) -> bytes:
-        return REPEAT.pack(key, _request(salt, idempotency.body), len(entries), expires)
+        return repeat_of(first.actor, idempotency, len(entries), salt)
 
     return [seal(first, repeat), *map(seal, entries[1:])]
 
@@ -120,11 +120,6 @@ def head(connection: sqlite3.Connection) -> tuple[int, bytes]:
     return found or (0, ZERO)
 
 
-def now() -> int:
-    """Return microseconds since 1970 in UTC."""
-    return time.time_ns() // 1000
-
-
 class Appending:
     """Records being added in one transaction; nothing is there before :meth:`flush`.
 
@@ -132,15 +127,31 @@ class Appending:
     ----------
     connection : sqlite3.Connection
         In a write transaction, with the lock of the home held.
+    known : set of bytes, optional
+        Digests of texts that the ledger holds already, and need not be written again.
+    commit : int, default=0
+        What receipts name as their commit.
+
+    Attributes
+    ----------
+    texts : dict of bytes to bytes
+        The static texts written in this transaction, by digest.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        known: frozenset[bytes] | set[bytes] = frozenset(),
+        commit: int = 0,
+    ) -> None:
         self.connection = connection
         self.sequence, self.hash = head(connection)
+        self.texts: dict[bytes, bytes] = {}
+        self._known, self._commit = known, commit
         self._records: list[tuple[object, ...]] = []
-        self._payloads: list[tuple[int, bytes]] = []
-        self._filters: list[tuple[int, str, float | None, str]] = []
-        self._texts: dict[bytes, bytes] = {}
+        self._payloads: list[tuple[object, ...]] = []
+        self._filters: list[tuple[object, ...]] = []
+        self._texts: list[tuple[object, ...]] = []
 
     def add(self, sealed: Sealed) -> Receipt:
         """Link one entry to the chain.
@@ -166,11 +177,12 @@ class Appending:
         self._payloads.append((sequence, sealed.body))
         if entry.pseudonym or entry.status or entry.risk is not None:
             self._filters.append((sequence, entry.pseudonym, entry.risk, entry.status))
-        for part in (entry.request, entry.answer):
-            if not isinstance(part, bytes):
-                self._texts.update((p.digest, p.content) for p in part if isinstance(p, Text))
+        for text, content in sealed.texts.items():
+            if text not in self._known and text not in self.texts:
+                self.texts[text] = content
+                self._texts.append((text, content))
         self.sequence, self.hash = sequence, digest
-        return Receipt(sequence, sealed.id, moment, digest.hex())
+        return Receipt(sequence, sealed.id, moment, digest.hex(), self._commit)
 
     def add_all(
         self, batch: Sequence[Sealed], idempotency: Idempotency | None
@@ -200,7 +212,7 @@ class Appending:
         if found is not None:
             return tuple(self._former(sequence) for sequence in found)
         receipts = tuple(self.add(sealed) for sealed in batch)
-        key, request, records, expires = REPEAT.unpack(batch[0].repeat)
+        key, request, records, expires = read_repeat(batch[0].repeat)
         self.connection.execute(
             "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?)",
             (key, receipts[0].sequence, records, request, expires),
@@ -209,73 +221,34 @@ class Appending:
 
     def flush(self) -> None:
         """Write what was added into the tables; the caller commits."""
-        many = self.connection.executemany
-        many(f"INSERT INTO record VALUES ({', '.join('?' * 10)})", self._records)  # noqa: S608 - no value in it
-        many("INSERT INTO payload VALUES (?, ?)", self._payloads)
-        if self._filters:
-            many("INSERT INTO filter VALUES (?, ?, ?, ?)", self._filters)
-        if self._texts:
-            many("INSERT OR IGNORE INTO text VALUES (?, ?)", list(self._texts.items()))
-        for written in (self._records, self._payloads, self._filters):
-            written.clear()
-        self._texts.clear()
+        for table, rows in (
+            ("INTO record", self._records),
+            ("INTO payload", self._payloads),
+            ("INTO filter", self._filters),
+            ("OR IGNORE INTO text", self._texts),
+        ):
+            _insert(self.connection, table, rows)
+            rows.clear()
 
     def _former(self, sequence: int) -> Receipt:
         identifier, moment, digest = self.connection.execute(
             "SELECT id, moment, hash FROM record WHERE sequence = ?", (sequence,)
         ).fetchone()
-        receipt = Receipt(sequence, uuid.UUID(bytes=identifier), moment, digest.hex())
-        return dataclasses.replace(receipt, repeated=True)
+        name = uuid.UUID(bytes=identifier)
+        return Receipt(sequence, name, moment, digest.hex(), self._commit, repeated=True)
 
 
-def _key(actor: str, key: str) -> bytes:
-    name = actor.encode()
-    return hashlib.sha256(_KEY_TAG + _U32.pack(len(name)) + name + key.encode()).digest()
+def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows, as many at once as a power of two takes: few statements are prepared."""
+    done = 0
+    while done < len(rows):
+        number = min(_ROWS, 1 << (len(rows) - done).bit_length() - 1)
+        values = [value for row in rows[done : done + number] for value in row]
+        connection.execute(_statement(table, len(rows[0]), number), values)
+        done += number
 
 
-def _request(salt: bytes, body: bytes) -> bytes:
-    """Return a commitment to a request, as hard to guess as the record's own."""
-    return hashlib.sha256(_KEY_TAG + salt + body).digest()
-
-
-def find_repeated(
-    connection: sqlite3.Connection, actor: str, idempotency: Idempotency, moment: int
-) -> range | None:
-    """Return the sequences recorded for the same request under the same key.
-
-    Parameters
-    ----------
-    connection : sqlite3.Connection
-        To the ledger.
-    actor : str
-        Whose key it is.
-    idempotency : Idempotency
-        Key and request.
-    moment : int
-        Microseconds since 1970, against which a key expires.
-
-    Returns
-    -------
-    range or None
-        None if the key is new, has expired, or its records were erased.
-
-    Raises
-    ------
-    LedgerConflictError
-        If the key stands for another request.
-    """
-    found = connection.execute(
-        "SELECT first, records, request, substr(body, 1, 32) FROM idempotency "
-        "JOIN payload ON sequence = first WHERE key = ? AND expires > ?",
-        (_key(actor, idempotency.key), moment),
-    ).fetchone()
-    if found is None:
-        return None
-    first, records, request, salt = found
-    if _request(salt, idempotency.body) != request:
-        msg = (
-            "an idempotency key must stand for one request, got another with the same key. "
-            "Send a new key."
-        )
-        raise LedgerConflictError(msg)
-    return range(first, first + records)
+@lru_cache(maxsize=64)
+def _statement(table: str, columns: int, rows: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return f"INSERT {table} VALUES {', '.join([row] * rows)}"  # noqa: S608 - no value in it

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from respredict.errors import LedgerDamageError
-from respredict.ledger.chain import Appending, now, seal
+from respredict.ledger.chain import Appending, seal
 from respredict.ledger.entry import Entry, Receipt
 from respredict.ledger.keys import (
     key_in_force,
@@ -26,6 +26,7 @@ from respredict.ledger.keys import (
 )
 from respredict.ledger.payload import decode_body
 from respredict.ledger.record import as_time
+from respredict.ledger.repeating import now
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -125,13 +126,13 @@ def read_line(line: bytes) -> Checkpoint:
         raise LedgerDamageError(msg) from error
 
 
-def is_due(connection: sqlite3.Connection, sequence: int, moment: int) -> bool:
+def is_due(last: tuple[int, int], sequence: int, moment: int) -> bool:
     """Return whether 1,000 records, or 10 minutes with news, went by since the last one.
 
     Parameters
     ----------
-    connection : sqlite3.Connection
-        To the ledger.
+    last : tuple of int and int
+        Sequence and moment of the last checkpoint.
     sequence : int
         Of the last record, flushed or not.
     moment : int
@@ -142,19 +143,18 @@ def is_due(connection: sqlite3.Connection, sequence: int, moment: int) -> bool:
     bool
         Whether a checkpoint should follow.
     """
-    last, since = _last(connection)
-    news = sequence - last
-    return news >= RECORDS or (news > 0 and moment - since >= SECONDS * 1_000_000)
+    news = sequence - last[0]
+    return news >= RECORDS or (news > 0 and moment - last[1] >= SECONDS * 1_000_000)
 
 
 def has_news(connection: sqlite3.Connection) -> bool:
     """Return whether the last record is anything but a checkpoint."""
     last = connection.execute("SELECT max(sequence) FROM record").fetchone()[0] or 0
-    return bool(last > _last(connection)[0])
+    return bool(last > last_signed(connection)[0])
 
 
-def _last(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Return sequence and time of the last checkpoint; without one, the beginning."""
+def last_signed(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return sequence and moment of the last checkpoint; without one, the beginning."""
     found = connection.execute(
         "SELECT sequence, moment FROM record WHERE kind = 'checkpoint' "
         "ORDER BY sequence DESC LIMIT 1"

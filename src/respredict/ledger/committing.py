@@ -6,15 +6,16 @@ import contextlib
 import logging
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from respredict.errors import LedgerConflictError, LedgerDamageError, LedgerError
-from respredict.ledger.chain import Appending, Sealed, head, now
-from respredict.ledger.checkpoints import add_checkpoint, has_news, is_due, publish
+from respredict.ledger.chain import Appending, Sealed, head
+from respredict.ledger.checkpoints import add_checkpoint, has_news, is_due, last_signed, publish
 from respredict.ledger.entry import Idempotency, Receipt
 from respredict.ledger.erasure import finish_erasures
-from respredict.ledger.store import check_writable, connect, exclusive, unavailable
+from respredict.ledger.locking import HomeLock
+from respredict.ledger.repeating import now
+from respredict.ledger.store import check_writable, connect, unavailable
 
 __all__ = ["Committer"]
 
@@ -47,9 +48,13 @@ class Committer:
         self.problem: str | None = None
         self._signed = False
         self._told = ""
+        self._lock = HomeLock(home)
         self._connection: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
+        self._file: tuple[int, ...] | None = None
         self._limit: int | None = None
+        self._left: tuple[int, bytes] | None = None
+        self._texts: set[bytes] = set()
+        self._last_signed = (0, 0)
 
     def commit(
         self, group: Sequence[tuple[Sequence[Sealed], Idempotency | None]]
@@ -74,25 +79,34 @@ class Committer:
             As SQLite says it; nothing was recorded.
         """
         try:
-            with exclusive(self.home):
+            with self._lock.held():
                 connection = self._connected()
                 connection.execute("BEGIN IMMEDIATE")
-                appending = Appending(connection)
+                appending = Appending(connection, self._texts, self.commits + 1)
+                self._check_memory(appending)
                 results = [appending.add_all(sealed, key) for sealed, key in group]
-                if is_due(connection, appending.sequence, now()):
-                    self._sign(appending)
+                if is_due(self._last_signed, appending.sequence, now()):
+                    self._last_signed = last_signed(connection)  # another process may have
+                    if is_due(self._last_signed, appending.sequence, now()):
+                        self._sign(appending)
                 appending.flush()
                 connection.execute("COMMIT")
         except BaseException:
             self.disconnect()
             raise
         self.commits += 1
-        return [
-            result
-            if isinstance(result, LedgerConflictError)
-            else tuple(replace(receipt, commit=self.commits) for receipt in result)
-            for result in results
-        ]
+        self._left = (appending.sequence, appending.hash)
+        self._texts.update(appending.texts)
+        return results
+
+    def _check_memory(self, appending: Appending) -> None:
+        """Forget what was remembered of the chain, unless it is the same chain that goes on."""
+        if self._left is None or self._left == (appending.sequence, appending.hash):
+            return
+        query = "SELECT hash FROM record WHERE sequence = ?"
+        row = appending.connection.execute(query, self._left[:1]).fetchone()
+        if row is None or row[0] != self._left[1]:  # restored from a backup
+            self._forget()
 
     def publish(self) -> None:
         """Carry a checkpoint that the last commit signed to its files."""
@@ -108,10 +122,10 @@ class Committer:
             Whether to sign whatever is new.
         """
         try:
-            with exclusive(self.home):
+            with self._lock.held():
                 connection = self._connected()
-                last = head(connection)[0]
-                if has_news(connection) if closing else is_due(connection, last, now()):
+                last, signed = head(connection)[0], last_signed(connection)
+                if has_news(connection) if closing else is_due(signed, last, now()):
                     connection.execute("BEGIN IMMEDIATE")
                     appending = Appending(connection)
                     self._sign(appending)
@@ -134,17 +148,17 @@ class Committer:
     def _sign(self, appending: Appending) -> None:
         """Add a checkpoint; a key that cannot be read is a problem, not a refusal."""
         try:
-            add_checkpoint(self.home, appending)
-            self._signed = True
+            receipt = add_checkpoint(self.home, appending)
+            self._signed, self._last_signed = True, (receipt.sequence, receipt.moment)
         except (LedgerDamageError, LedgerError) as error:
             self.problem = str(error)
             _LOG.warning("no checkpoint: %s", error)
 
     def _connected(self) -> sqlite3.Connection:
         """Return the connection; a file that was replaced is opened anew."""
-        file = check_writable(self.home)
+        file = check_writable(self.home, self._file)
         if self._connection is None or file != self._file:
-            self.disconnect()
+            self._close()
             self._connection = connect(self.home)
             self._file, self._limit = file, None
         if self.max_bytes != self._limit:
@@ -154,8 +168,17 @@ class Committer:
             self._limit = self.max_bytes
         return self._connection
 
+    def _forget(self) -> None:
+        self._left, self._last_signed = None, (0, 0)
+        self._texts.clear()
+
     def disconnect(self) -> None:
         """Close the connection, which rolls back what was not committed."""
+        self._close()
+        self._lock.close()
+
+    def _close(self) -> None:
+        self._forget()
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()

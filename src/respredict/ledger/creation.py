@@ -24,13 +24,13 @@ from respredict.ledger.keys import (
     signed_rotation,
     write_public,
 )
+from respredict.ledger.locking import exclusive
 from respredict.ledger.store import (
     APPLICATION,
     FORMAT,
     SCHEMA,
     check_writable,
     connect,
-    exclusive,
     unavailable,
 )
 

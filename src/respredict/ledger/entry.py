@@ -93,6 +93,8 @@ class Entry:
         Served probability.
     status : str, default=""
         Served status.
+    environment : Text or None, default=None
+        What computed it: packages and platform; nothing about a man.
     """
 
     kind: str
@@ -105,6 +107,7 @@ class Entry:
     pseudonym: str = ""
     risk: float | None = None
     status: str = ""
+    environment: Text | None = None
 
     def __post_init__(self) -> None:
         """Refuse what the format cannot hold, in the caller's thread.

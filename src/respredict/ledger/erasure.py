@@ -19,8 +19,9 @@ from respredict.errors import NoRecordError
 from respredict.ledger.chain import seal
 from respredict.ledger.creation import writing
 from respredict.ledger.entry import Entry, Receipt
+from respredict.ledger.locking import exclusive
 from respredict.ledger.payload import is_erased
-from respredict.ledger.store import connect, exclusive, unavailable
+from respredict.ledger.store import connect, unavailable
 
 __all__ = ["Erasure", "erase", "finish_erasures", "is_pending"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from respredict.errors import LedgerDamageError
 from respredict.ledger.entry import Entry
 from respredict.ledger.payload import decode_body
-from respredict.ledger.store import unavailable
+from respredict.ledger.store import unavailable, unreadable
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -122,7 +122,7 @@ def read_public_key(file: Path) -> bytes:
     try:
         content = file.read_bytes().strip()
     except OSError as error:
-        raise unavailable(error) from error
+        raise unreadable(file, error) from error
     try:
         if not content.startswith(b"-----"):
             key: Any = Ed25519PublicKey.from_public_bytes(bytes.fromhex(content.decode()))

@@ -16,12 +16,13 @@ from functools import lru_cache
 from respredict.errors import LedgerDamageError
 from respredict.ledger.entry import Entry, Part, Text
 
-__all__ = ["PAYLOAD_TAG", "Payload", "commit", "decode_body", "encode_body"]
+__all__ = ["PAYLOAD_TAG", "Payload", "commit", "decode_body", "encode_parts"]
 
 PAYLOAD_TAG = b"respredict-ledger-payload-1\n"
 SALT = 32
 
 _U32 = struct.Struct(">I")
+_PIECE = struct.Struct(">BI")
 _F64 = struct.Struct(">d")
 _RISK = struct.Struct(">Id")
 _NO_RISK = _U32.pack(0)
@@ -45,6 +46,8 @@ class Payload:
         Served status, or empty.
     texts : tuple of bytes
         Digests of the static texts quoted.
+    environment : bytes
+        What computed it, or empty.
     """
 
     request: bytes
@@ -53,6 +56,7 @@ class Payload:
     risk: float | None
     status: str
     texts: tuple[bytes, ...]
+    environment: bytes = b""
 
 
 def _lp(data: bytes) -> bytes:
@@ -72,20 +76,23 @@ def _status(status: str) -> bytes:
     return _lp(status.encode())
 
 
-def _encode_part(part: Part, quoted: dict[bytes, int]) -> bytes:
+def _encode_part(part: Part, quoted: dict[bytes, int], texts: dict[bytes, bytes]) -> bytes:
     pieces: Sequence[bytes | Text] = (part,) if isinstance(part, bytes) else part
     written = []
     for piece in pieces:
         if isinstance(piece, Text):
             index = quoted.setdefault(piece.digest, len(quoted))
-            written += [b"\x01", _U32.pack(index)]
+            texts[piece.digest] = piece.content
+            written.append(_PIECE.pack(1, index))
         elif piece:
-            written += [b"\x00", _U32.pack(len(piece)), piece]
+            written += (_PIECE.pack(0, len(piece)), piece)
     return b"".join(written)
 
 
-def encode_body(entry: Entry, salt: bytes, repeat: bytes = b"") -> bytes:
-    """Return the erasable bytes of an entry, behind its salt.
+def encode_parts(
+    entry: Entry, salt: bytes, repeat: bytes = b""
+) -> tuple[bytes, dict[bytes, bytes]]:
+    """Return the erasable bytes of an entry, and the static texts that they quote.
 
     Parameters
     ----------
@@ -98,24 +105,33 @@ def encode_body(entry: Entry, salt: bytes, repeat: bytes = b"") -> bytes:
 
     Returns
     -------
-    bytes
-        Salt, digests of the texts, filters, repeat, request, answer.
+    tuple of bytes and dict
+        Salt, digests of the texts, filters, repeat, environment, request, answer; and each
+        text by its digest.
     """
     quoted: dict[bytes, int] = {}
-    request = _encode_part(entry.request, quoted)
-    answer = _encode_part(entry.answer, quoted)
-    return b"".join(
-        (
-            salt,
-            _lp(b"".join(quoted)),
-            encode_filters(entry.pseudonym, entry.risk, entry.status),
-            _lp(repeat),
-            _U32.pack(len(request)),
-            request,
-            _U32.pack(len(answer)),
-            answer,
-        )
+    texts: dict[bytes, bytes] = {}
+    environment = b""
+    if entry.environment is not None:
+        environment = _encode_part((entry.environment,), quoted, texts)
+    request = _encode_part(entry.request, quoted, texts)
+    answer = _encode_part(entry.answer, quoted, texts)
+    digests = b"".join(quoted)
+    parts = (
+        salt,
+        _U32.pack(len(digests)),
+        digests,
+        encode_filters(entry.pseudonym, entry.risk, entry.status),
+        _U32.pack(len(repeat)),
+        repeat,
+        _U32.pack(len(environment)),
+        environment,
+        _U32.pack(len(request)),
+        request,
+        _U32.pack(len(answer)),
+        answer,
     )
+    return b"".join(parts), texts
 
 
 def commit(body: bytes) -> bytes:
@@ -163,12 +179,13 @@ def decode_body(body: bytes, fetch: Callable[[bytes], bytes]) -> Payload:
         fields = split_body(body)
         digests = tuple(_slice(fields[0], i, 32) for i in range(0, len(fields[0]), 32))
         return Payload(
-            request=_expand(fields[5], digests, fetch),
-            answer=_expand(fields[6], digests, fetch),
+            request=_expand(fields[6], digests, fetch),
+            answer=_expand(fields[7], digests, fetch),
             pseudonym=fields[1].decode(),
             risk=_F64.unpack(fields[2])[0] if fields[2] else None,
             status=fields[3].decode(),
             texts=digests,
+            environment=_expand(fields[5], digests, fetch),
         )
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         msg = f"a payload must follow format.md, got {error}. Verify the ledger."
@@ -176,7 +193,7 @@ def decode_body(body: bytes, fetch: Callable[[bytes], bytes]) -> Payload:
 
 
 def split_body(body: bytes) -> list[bytes]:
-    """Return the seven fields behind the salt, as they stand.
+    """Return the eight fields behind the salt, as they stand.
 
     Raises
     ------
@@ -184,7 +201,7 @@ def split_body(body: bytes) -> list[bytes]:
         If the bytes are not a payload.
     """
     fields, at = [], SALT
-    for _ in range(7):
+    for _ in range(8):
         size = _U32.unpack_from(body, at)[0]
         fields.append(_slice(body, at + 4, size))
         at += 4 + size

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from respredict.errors import LedgerDamageError, NoRecordError
-from respredict.ledger.chain import find_repeated, now
 from respredict.ledger.entry import Idempotency
 from respredict.ledger.filtering import Filter
 from respredict.ledger.payload import decode_body, is_erased
 from respredict.ledger.record import Record
+from respredict.ledger.repeating import find_repeated, now
 from respredict.ledger.store import ledger_file, read_only, unavailable
 
 __all__ = ["Page", "Reader"]
@@ -67,6 +67,7 @@ class Reader:
         self._lock = threading.Lock()
         self._connection = read_only(home)
         self._file = _identity(home)
+        self._texts: dict[bytes, bytes] = {}  # few, and each is what its digest says
 
     def __enter__(self) -> Reader:
         return self
@@ -230,11 +231,13 @@ class Reader:
         LedgerDamageError
             If it is not there.
         """
-        rows = self._all("SELECT content FROM text WHERE digest = ?", digest)
-        if not rows:
-            msg = f"a quoted text must be in the ledger, got none {digest.hex()}. Verify it."
-            raise LedgerDamageError(msg)
-        return bytes(rows[0][0])
+        if digest not in self._texts:
+            rows = self._all("SELECT content FROM text WHERE digest = ?", digest)
+            if not rows:
+                msg = f"a quoted text must be in the ledger, got none {digest.hex()}. Verify it."
+                raise LedgerDamageError(msg)
+            self._texts[digest] = bytes(rows[0][0])
+        return self._texts[digest]
 
     def _record(self, row: tuple[Any, ...], *, whole: bool = True) -> Record:
         fields: dict[str, Any] = dict(zip(_FIELDS, row, strict=True))

@@ -10,6 +10,8 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 from respredict.errors import LedgerError
@@ -22,10 +24,20 @@ __all__ = ["walk_in_parts"]
 
 #: A part shorter than this is read sooner than a process starts.
 LEAST = 20_000
-_HELD = "holds"
+#: The same where it is not to be read here.
+LEAST_APART = 1_000
+_HELD, _AT = "holds", "at"
+_NICE = 10
 
 
-def walk_in_parts(home: Path, connection: sqlite3.Connection, given: bytes | None) -> Walk | None:
+def walk_in_parts(
+    home: Path,
+    connection: sqlite3.Connection,
+    given: bytes | None,
+    *,
+    apart: bool = False,
+    tell: Callable[[int], None] = lambda _: None,
+) -> Walk | None:
     """Read a long chain with several processes.
 
     Parameters
@@ -36,6 +48,10 @@ def walk_in_parts(home: Path, connection: sqlite3.Connection, given: bytes | Non
         In a transaction.
     given : bytes or None
         Raw public key from outside.
+    apart : bool, default=False
+        Leave it to one process of low priority, so that this one can go on serving.
+    tell : callable, default: silent
+        Told now and then how many records are read.
 
     Returns
     -------
@@ -44,9 +60,9 @@ def walk_in_parts(home: Path, connection: sqlite3.Connection, given: bytes | Non
     """
     last = connection.execute("SELECT max(sequence) FROM record").fetchone()[0] or 0
     parts = min(_processors(), last // LEAST)
-    if parts < 2 or not sys.executable:
+    if not sys.executable or (last < LEAST_APART if apart else parts < 2):
         return None
-    ends = [last * part // parts for part in range(1, parts + 1)]
+    ends = [1, last] if apart else [last * part // parts for part in range(1, parts + 1)]
     query = "SELECT hash FROM record WHERE sequence = ?"
     hashes = [row and row[0] for row in (connection.execute(query, (e,)).fetchone() for e in ends)]
     if not all(isinstance(digest, bytes) for digest in hashes):
@@ -54,17 +70,18 @@ def walk_in_parts(home: Path, connection: sqlite3.Connection, given: bytes | Non
     file = str(ledger_file(home))
     with contextlib.ExitStack() as stack:
         running = [
-            (stack.enter_context(_start(file, ends[i] + 1, ends[i + 1], hashes[i])), hashes[i + 1])
-            for i in range(parts - 1)
+            (stack.enter_context(_start(file, first + 1, last, before, apart)), digest)
+            for (first, last), (before, digest) in zip(
+                pairwise(ends), pairwise(hashes), strict=True
+            )
         ]
 
         def others() -> bool:
             return walk.head == hashes[0] and all(
-                process.communicate()[0].split() == [_HELD, digest.hex()]
-                for process, digest in running
+                _listen(process, tell) == [_HELD, digest.hex()] for process, digest in running
             )
 
-        walk, holds = Walk(Trust(given)), False
+        walk, holds = Walk(Trust(given), tell), False
         try:
             with contextlib.suppress(sqlite3.DatabaseError, *UNENCODABLE):
                 holds = walk.run_with(connection, ends[0], last, others)
@@ -80,8 +97,20 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _start(file: str, first: int, last: int, previous: bytes) -> subprocess.Popen[str]:
-    told = [file, str(first), str(last), previous.hex()]
+def _listen(process: subprocess.Popen[str], tell: Callable[[int], None]) -> list[str]:
+    """Return the last words of a process, having passed on how far it has come."""
+    said: list[str] = []
+    for line in process.stdout or ():
+        said = line.split()
+        if said[0] == _AT:
+            tell(int(said[1]))
+    return said
+
+
+def _start(
+    file: str, first: int, last: int, previous: bytes, apart: bool  # noqa: FBT001
+) -> subprocess.Popen[str]:  # fmt: skip
+    told = [file, str(first), str(last), previous.hex(), str(_NICE if apart else 0)]
     return subprocess.Popen(  # noqa: S603 - ourselves
         [sys.executable, "-m", "respredict.ledger.segments", *told],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
@@ -90,8 +119,9 @@ def _start(file: str, first: int, last: int, previous: bytes) -> subprocess.Pope
 
 def main(told: list[str]) -> None:
     """Read one part, and print whether it holds and with which hash it ends."""
-    file, first, last, previous = told
-    walk = Walk(None)
+    file, first, last, previous, nice = told
+    os.nice(int(nice))
+    walk = Walk(None, lambda at: print(_AT, at, flush=True))
     with contextlib.suppress(LedgerError, sqlite3.Error, ValueError):
         with contextlib.closing(read_only(Path(file))) as connection:
             connection.execute("BEGIN")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from respredict.errors import LedgerDamageError
 from respredict.ledger.checkpoints import read_line
 from respredict.ledger.keys import is_signed, named_key, signed_rotation
-from respredict.ledger.store import unavailable
+from respredict.ledger.store import unreadable
 
 __all__ = ["Damage", "Trust", "check_outside"]
 
@@ -176,7 +176,7 @@ def check_outside(
     try:
         lines = file.read_bytes().splitlines()
     except OSError as error:
-        raise unavailable(error) from error
+        raise unreadable(file, error) from error
     for number, line in enumerate(lines, start=1):
         try:
             found = read_line(line)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import asdict, dataclass
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from respredict.errors import LedgerError
 from respredict.ledger.keys import read_public_key
+from respredict.ledger.record import as_time
+from respredict.ledger.repeating import now
 from respredict.ledger.segments import walk_in_parts
 from respredict.ledger.store import read_only
 from respredict.ledger.trust import Damage, Trust, check_outside
 from respredict.ledger.walk import Walk
 
-__all__ = ["Verdict", "verify"]
+__all__ = ["Follower", "Verdict", "verify"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,14 @@ class Verdict:
         return {**asdict(self), "cannot_know": list(self.cannot_know)}
 
 
-def verify(home: Path, *, against: Path | None = None, public_key: Path | None = None) -> Verdict:
+def verify(
+    home: Path,
+    *,
+    against: Path | None = None,
+    public_key: Path | None = None,
+    apart: bool = False,
+    tell: Callable[[int], None] = lambda _: None,
+) -> Verdict:
     """Read the whole ledger and judge it.
 
     Parameters
@@ -72,6 +83,10 @@ def verify(home: Path, *, against: Path | None = None, public_key: Path | None =
         ``checkpoints.jsonl`` from a place that this machine cannot change.
     public_key : Path or None, default=None
         ``checkpoint.pub`` from such a place.
+    apart : bool, default=False
+        Leave a long chain to a process of low priority, so that this one can go on serving.
+    tell : callable, default: silent
+        Told now and then up to which record all is read.
 
     Returns
     -------
@@ -86,7 +101,91 @@ def verify(home: Path, *, against: Path | None = None, public_key: Path | None =
         If ``public_key`` holds none.
     """
     given = None if public_key is None else read_public_key(public_key)
-    walk = Walk(Trust(given))
+    walk = Walk(Trust(given), tell)
+
+    def read(connection: sqlite3.Connection) -> tuple[Walk, Damage | None]:
+        parted = walk_in_parts(home, connection, given, apart=apart, tell=tell)
+        return (parted, None) if parted else (walk, walk.run(connection))
+
+    return _judged(home, walk, read, against)
+
+
+class Follower:
+    """Verifies a ledger again and again; what was found good is not read a second time.
+
+    Threads may share it; a service keeps one, and reads the whole again now and then.
+
+    Parameters
+    ----------
+    home : Path
+        ``RESPREDICT_HOME``.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._lock = threading.Lock()
+        self._walk: Walk | None = None
+        self._read = ""
+
+    def verify(
+        self, *, full: bool = False, tell: Callable[[int], None] = lambda _: None
+    ) -> Verdict:
+        """Judge what was appended since the last time, or the whole the first time.
+
+        Parameters
+        ----------
+        full : bool, default=False
+            Read the whole again.
+        tell : callable, default: silent
+            Told now and then up to which record all is read.
+
+        Returns
+        -------
+        Verdict
+            It says what was not read again.
+
+        Raises
+        ------
+        LedgerError
+            If there is no ledger, or a file cannot be read now.
+        """
+        with self._lock:
+            former = None if full else self._walk
+            began = as_time(now()).isoformat(timespec="seconds")
+            found: list[Walk] = []
+
+            def read(connection: sqlite3.Connection) -> tuple[Walk, Damage | None]:
+                if former is not None and former.resume(connection):
+                    found.append(former)
+                    return former, None
+                walk = walk_in_parts(self.home, connection, None, apart=True, tell=tell)
+                damage = None
+                if walk is None:
+                    walk = Walk(Trust(None), tell)
+                    damage = walk.run(connection)
+                found.append(walk)
+                return walk, damage
+
+            good = 0 if former is None else former.good
+            self._walk = None
+            verdict = _judged(self.home, Walk(Trust(None)), read, None)
+            again = former is not None and found == [former]
+            if verdict.ok:
+                self._walk = found[0]
+                self._read = self._read if again else began
+            if not again:
+                return verdict
+            unread = f"Whether records up to {good}, read in full at {self._read}, changed since."
+            return replace(verdict, cannot_know=(*verdict.cannot_know, unread))
+
+
+def _judged(
+    home: Path,
+    walk: Walk,
+    read: Callable[[sqlite3.Connection], tuple[Walk, Damage | None]],
+    against: Path | None,
+) -> Verdict:
+    """Return the verdict on a chain, given what reads it."""
     try:
         connection = read_only(home)
     except LedgerError as error:
@@ -96,9 +195,7 @@ def verify(home: Path, *, against: Path | None = None, public_key: Path | None =
     vouched = 0
     try:
         connection.execute("BEGIN")  # one state, whatever is appended meanwhile
-        parted = walk_in_parts(home, connection, given)
-        damage = None if parted else walk.run(connection)
-        walk = parted or walk
+        walk, damage = read(connection)
         damage = damage or walk.trust.judge_keys()
         beside = home / "checkpoints.jsonl"
         if damage is None and beside.is_file():

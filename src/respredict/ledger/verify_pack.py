@@ -75,13 +75,13 @@ def read_headers(data: bytes) -> dict[int, dict[str, Any]]:
 
 
 def read_answer(archive: zipfile.ZipFile, sequence: int, header: dict[str, Any]) -> list[bytes]:
-    """Return request and answer of a payload that opens its header's commitment."""
+    """Return environment, request and answer of a payload that opens its commitment."""
     body = archive.read(f"payloads/{sequence}.bin")
     opens = hashlib.sha256(PAYLOAD_TAG + body).digest() == header["commitment"]
     need(opens, f"the payload of record {sequence} is not what its header commits to")
-    quoted, *_, request, answer = prefixed(body[32:])
+    quoted, *_, environment, request, answer = prefixed(body[32:])
     texts = [quoted[i : i + 32] for i in range(0, len(quoted), 32)]
-    return [expand(archive, part, texts) for part in (request, answer)]
+    return [expand(archive, part, texts) for part in (environment, request, answer)]
 
 
 def expand(archive: zipfile.ZipFile, part: bytes, texts: list[bytes]) -> bytes:
@@ -135,7 +135,7 @@ def believe(
     """Return the checkpoints of the given key, of those it signed, and of those before it."""
     believed, named = {given}, []
     for sequence in rotations:
-        told = json.loads(read_answer(archive, sequence, headers[sequence])[1])
+        told = json.loads(read_answer(archive, sequence, headers[sequence])[2])
         new, former, signature = (
             bytes.fromhex(told[name]) for name in ("checkpoint_key", "former", "signature")
         )
@@ -184,7 +184,7 @@ def need_erasure(
     """Refuse a payload that is said to be erased, unless a record of the chain says so."""
     header = headers.get(by, {"kind": None})
     need(header["kind"] == "erasure", f"record {sequence} has no payload, and none erased it")
-    erased = json.loads(read_answer(archive, by, header)[1])["erased"]
+    erased = json.loads(read_answer(archive, by, header)[2])["erased"]
     need(sequence in erased, f"the erasure {by} does not name record {sequence}")
 
 
@@ -207,7 +207,7 @@ def verify_pack(pack: Path, public_key: Path, extract: Path | None = None) -> li
     public_key : Path
         ``checkpoint.pub``, from elsewhere than the pack.
     extract : Path or None, default=None
-        Folder for the exact bytes of requests and answers.
+        Folder for the exact bytes of environments, requests and answers.
 
     Returns
     -------
@@ -255,12 +255,12 @@ def row(header: dict[str, Any], by: dict[str, Any], *, erased: bool) -> dict[str
     }
 
 
-def save(folder: Path | None, sequence: int, request: bytes, answer: bytes) -> None:
-    """Write the exact bytes of a request and an answer into a folder, if one is named."""
+def save(folder: Path | None, sequence: int, *parts: bytes) -> None:
+    """Write the exact bytes of a payload's parts into a folder, if one is named."""
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{sequence}.request").write_bytes(request)
-        (folder / f"{sequence}.answer").write_bytes(answer)
+        for name, part in zip(("environment", "request", "answer"), parts, strict=True):
+            (folder / f"{sequence}.{name}").write_bytes(part)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from respredict.errors import LedgerDamageError
-from respredict.ledger.chain import REPEAT
 from respredict.ledger.diagnosis import UNENCODABLE, diagnose_link, diagnose_payload, find_inserted
 from respredict.ledger.payload import (
     PAYLOAD_TAG,
@@ -19,6 +18,8 @@ from respredict.ledger.payload import (
     split_body,
 )
 from respredict.ledger.record import ZERO, encode_header
+from respredict.ledger.repeating import read_repeat
+from respredict.ledger.stray import are_gone, find_stray
 from respredict.ledger.trust import Damage, Trust
 
 __all__ = ["Walk"]
@@ -32,6 +33,7 @@ _ROWS = (
 )
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _NO_FILTERS = encode_filters("", None, "")
+_TOLD = 2_000  # records from one word about the progress to the next
 _READ = frozenset({"key", "checkpoint", "erasure", "restore"})
 
 
@@ -43,6 +45,8 @@ class Walk:
     trust : Trust or None
         Takes the keys and checkpoints that are met; None in a segment, where they are left
         to who reads the whole.
+    tell : callable or None, default=None
+        Told now and then up to which record all is read.
 
     Attributes
     ----------
@@ -54,8 +58,9 @@ class Walk:
         Records that an erasure names.
     """
 
-    def __init__(self, trust: Trust | None) -> None:
+    def __init__(self, trust: Trust | None, tell: Callable[[int], None] | None = None) -> None:
         self.trust = trust or Trust(None)
+        self.tell = tell or (lambda _: None)
         self._alone = trust is not None
         self.good = 0
         self.head = ZERO
@@ -80,7 +85,35 @@ class Walk:
         """
         altered = self._prepare(connection)
         damage = self._guarded(connection, _LEAST, _MOST)
-        return damage or self._leftovers(connection) or altered
+        return damage or find_stray(connection, self.good, self._repeats) or altered
+
+    def resume(self, connection: sqlite3.Connection) -> bool:
+        """Read what was appended since the chain was found good, and what was erased.
+
+        Parameters
+        ----------
+        connection : sqlite3.Connection
+            In a transaction.
+
+        Returns
+        -------
+        bool
+            Whether it holds; if not, only :meth:`run` of another one says what does not.
+        """
+        former = set(self.erased)
+        self._texts.clear()
+        self._repeats.clear()
+        if self._prepare(connection):
+            return False
+        last = connection.execute("SELECT hash FROM record WHERE sequence = ?", (self.good,))
+        quoted = b"".join(self._quoted)
+        if last.fetchone() != (self.head,) or not self._texts.issuperset(_digests(quoted)):
+            return False
+        if not are_gone(connection, self.erased - former):
+            return False
+        self._repeats = {s: row for s, row in self._repeats.items() if s > self.good}
+        damage = self._guarded(connection, self.good + 1, _MOST)
+        return damage is None and find_stray(connection, self.good, self._repeats) is None
 
     def run_segment(
         self, connection: sqlite3.Connection, first: int, last: int, previous: bytes
@@ -142,7 +175,7 @@ class Walk:
         ).fetchone()
         self.good = last
         beyond = connection.execute("SELECT max(sequence) FROM record").fetchone()[0]
-        return beyond == last and self._leftovers(connection) is None
+        return beyond == last and find_stray(connection, self.good, self._repeats) is None
 
     def _guarded(self, connection: sqlite3.Connection, first: int, last: int) -> Damage | None:
         try:
@@ -199,6 +232,8 @@ class Walk:
                 self._first = digest
             self.good = expected
             self.head = last = digest
+            if not expected % _TOLD:
+                self.tell(expected)
         return None
 
     def _gone(
@@ -229,13 +264,12 @@ class Walk:
         self, sequence: int, kind: str, body: bytes, quoted: bytes, last: bytes
     ) -> Damage | None:
         """Judge what a good payload says: texts quoted, a repetition, keys, checkpoints."""
-        digests = [quoted[i : i + 32] for i in range(0, len(quoted), 32)]
-        if not self._texts.issuperset(digests):
+        if not self._texts.issuperset(_digests(quoted)):
             return Damage(sequence, "altered text", "a text it quotes is missing or changed")
         self._quoted.add(quoted)
         if sequence in self._repeats:
             row, told = self._repeats.pop(sequence), split_body(body)[4]
-            if not told or REPEAT.unpack(told) != (row[0], row[1], row[2], row[3]):
+            if not told or read_repeat(told) != row:
                 detail = "its idempotency key is not what it says"
                 return Damage(sequence, "altered payload", detail)
         if kind in _READ and self._alone:
@@ -253,19 +287,9 @@ class Walk:
             self.trust.restores.append((sequence, dict(json.loads(answer))))
         return None
 
-    def _leftovers(self, connection: sqlite3.Connection) -> Damage | None:
-        """Judge rows that belong to no record, once the chain is found gapless."""
-        for table in ("payload", "filter"):
-            low, high = connection.execute(
-                f"SELECT min(sequence), max(sequence) FROM {table}"  # noqa: S608 - one of two names
-            ).fetchone()
-            if low is not None and (low < 1 or high > self.good):
-                stray = low if low < 1 else self.good + 1
-                return Damage(stray, "inserted payload", f"a {table} belongs to no record")
-        if self._repeats:
-            stray = min(self._repeats)
-            return Damage(stray, "altered payload", "an idempotency key belongs to no record")
-        return None
+
+def _digests(quoted: bytes) -> list[bytes]:
+    return [quoted[i : i + 32] for i in range(0, len(quoted), 32)]
 
 
 def _listed(body: bytes) -> list[int]:

@@ -5,40 +5,29 @@ An answer may leave once its future is resolved; if nothing can be written, it g
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
-import queue
 import sqlite3
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from respredict.errors import LedgerConflictError, LedgerError
-from respredict.ledger.chain import Sealed, seal_all
+from respredict.errors import LedgerError
+from respredict.ledger.chain import seal_all
 from respredict.ledger.committing import Committer
 from respredict.ledger.entry import RESERVED, Entry, Idempotency, Receipt
-from respredict.ledger.store import ledger_file, unavailable
+from respredict.ledger.inbox import Inbox
+from respredict.ledger.store import check_there, ledger_file, unavailable
+from respredict.ledger.waiting import Waiting, settle
 
 __all__ = ["Ledger", "open_ledger"]
 
 GROUP = 256  # waiting appends that one commit takes at most
-WAITING = 4_096  # appends that may wait; more would only wait in vain
 IDLE_SECONDS = 2.0  # how often an idle writer looks whether a checkpoint is due
 
 _LOG = logging.getLogger("respredict.ledger")
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """Entries that are recorded together or not at all, and who waits for them."""
-
-    sealed: Sequence[Sealed]
-    idempotency: Idempotency | None
-    alone: bool
-    future: Future[Any] = field(default_factory=Future)
 
 
 class Ledger:
@@ -56,9 +45,7 @@ class Ledger:
         self.home = home
         self._committer = Committer(home, max_bytes)
         self._process = os.getpid()
-        self._closed = False
-        self._closing = threading.Lock()
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._inbox = Inbox()
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
@@ -111,7 +98,36 @@ class Ledger:
         ValueError
             If the kind is the ledger's own.
         """
-        return self._enqueue([entry], idempotency, alone=True)
+        return self._enqueue([entry], idempotency, alone=True).future
+
+    def append_async(
+        self, entry: Entry, idempotency: Idempotency | None = None
+    ) -> asyncio.Future[Receipt]:
+        """Hand one entry to the writer, from a task of a running event loop.
+
+        The loop is woken once for all the records of a commit.
+
+        Parameters
+        ----------
+        entry : Entry
+            To record.
+        idempotency : Idempotency or None, default=None
+            As for :meth:`append`.
+
+        Returns
+        -------
+        asyncio.Future of Receipt
+            As for :meth:`append`, to await.
+
+        Raises
+        ------
+        LedgerError
+            As for :meth:`append`.
+        ValueError
+            As for :meth:`append`.
+        """
+        loop = asyncio.get_running_loop()
+        return self._enqueue([entry], idempotency, alone=True, loop=loop).future
 
     def append_many(
         self, entries: Sequence[Entry], idempotency: Idempotency | None = None
@@ -140,7 +156,7 @@ class Ledger:
         if not entries:
             msg = "entries must be at least one, got none. Append what there is to record."
             raise ValueError(msg)
-        return self._enqueue(entries, idempotency, alone=False)
+        return self._enqueue(entries, idempotency, alone=False).future
 
     def append_now(
         self, entry: Entry, idempotency: Idempotency | None = None, *, timeout: float = 30.0
@@ -174,41 +190,32 @@ class Ledger:
 
     def close(self) -> None:
         """Record what waits, sign the chain if there is news, and end the thread."""
-        with self._closing:
-            first, self._closed = not self._closed, True
-        if self._process != os.getpid():
-            return  # a fork: thread and connection are the parent's
-        if first:
-            self._queue.put(None)
-        self._thread.join()
+        if self._process == os.getpid():  # in a fork, thread and connection are the parent's
+            self._inbox.close()
+            self._thread.join()
 
     def _enqueue(
-        self, entries: Sequence[Entry], idempotency: Idempotency | None, *, alone: bool
-    ) -> Future[Any]:
+        self,
+        entries: Sequence[Entry],
+        idempotency: Idempotency | None,
+        *,
+        alone: bool,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> Waiting:
         for entry in entries:
             if entry.kind in RESERVED:
                 msg = f"kind must not be the ledger's own, got {entry.kind}. Call its function."
                 raise ValueError(msg)
-        waiting = _Waiting(seal_all(entries, idempotency), idempotency, alone)
-        with self._closing:
-            self._refuse()
-            self._queue.put(waiting)
-        return waiting.future
-
-    def _refuse(self) -> None:
         if self._process != os.getpid():
             msg = "the ledger must be opened in the process that appends, got a fork. Open it."
             raise LedgerError(msg, "closed")
-        if self._closed:
-            msg = "the ledger must be open, got a closed one. Open it again."
-            raise LedgerError(msg, "closed")
-        if self._queue.qsize() >= WAITING:
-            msg = f"at most {WAITING} appends may wait, got more. Send fewer at a time."
-            raise LedgerError(msg, "overloaded")
+        waiting = Waiting(seal_all(entries, idempotency), idempotency, alone, loop)
+        self._inbox.put(waiting)
+        return waiting
 
     def _run(self) -> None:
         while True:
-            group, last = self._gather()
+            group, last = self._inbox.take(GROUP, IDLE_SECONDS)
             if group:
                 self._record(group)
             elif not last:
@@ -218,22 +225,7 @@ class Ledger:
                 self._committer.disconnect()
                 return
 
-    def _gather(self) -> tuple[list[_Waiting], bool]:
-        """Return what waits, up to a group, and whether the ledger is being closed."""
-        group: list[_Waiting] = []
-        try:
-            item = self._queue.get(timeout=IDLE_SECONDS)
-            while item is not None:
-                if item.future.set_running_or_notify_cancel():
-                    group.append(item)
-                if len(group) >= GROUP:
-                    return group, False
-                item = self._queue.get_nowait()
-        except queue.Empty:
-            return group, False
-        return group, True
-
-    def _record(self, group: list[_Waiting]) -> None:
+    def _record(self, group: list[Waiting]) -> None:
         try:
             results = self._committer.commit([(w.sealed, w.idempotency) for w in group])
         except sqlite3.IntegrityError as error:
@@ -242,18 +234,16 @@ class Ledger:
                 for waiting in group:
                     self._record([waiting])
             else:
-                group[0].future.set_exception(_twice(error))
+                settle([(group[0], _twice(error))])
         except Exception as error:
             refused = unavailable(error)
             _LOG.warning("nothing recorded: %s", refused)
-            for waiting in group:
-                waiting.future.set_exception(refused)
+            settle((waiting, refused) for waiting in group)
         else:
-            for waiting, result in zip(group, results, strict=True):
-                if isinstance(result, LedgerConflictError):
-                    waiting.future.set_exception(result)
-                else:
-                    waiting.future.set_result(result[0] if waiting.alone else result)
+            settle(
+                (waiting, result[0] if waiting.alone and isinstance(result, tuple) else result)
+                for waiting, result in zip(group, results, strict=True)
+            )
             self._committer.publish()
 
 
@@ -292,8 +282,5 @@ def open_ledger(home: Path, *, max_bytes: int | None = None) -> Ledger:
     ...         ledger.append_now(Entry(kind="decision", actor="key-1")).sequence
     2
     """
-    try:
-        ledger_file(home).stat()
-    except OSError as error:
-        raise unavailable(error) from error
+    check_there(ledger_file(home))
     return Ledger(home, max_bytes=max_bytes)

@@ -1,0 +1,105 @@
+"""What waits to be recorded, handed from the callers to the writer."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+
+from respredict.errors import LedgerError
+from respredict.ledger.waiting import Waiting
+
+__all__ = ["WAITING", "Inbox"]
+
+#: Appends that may wait; more would only wait in vain.
+WAITING = 4_096
+
+
+class Inbox:
+    """What waits; callers put, one writer takes.
+
+    What the tasks of an event loop append in one of its turns is handed over together, at
+    the turn's end. Tasks that were answered together ask again together, so they share
+    commits without anybody waiting for others to come.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queue: queue.SimpleQueue[list[Waiting] | None] = queue.SimpleQueue()
+        self._turns: dict[asyncio.AbstractEventLoop, list[Waiting]] = {}
+        self._given = self._taken = 0
+        self._closed = False
+
+    def put(self, waiting: Waiting) -> None:
+        """Hand something to the writer.
+
+        Parameters
+        ----------
+        waiting : Waiting
+            Entries, and who waits for them.
+
+        Raises
+        ------
+        LedgerError
+            If it was closed, or too many wait.
+        """
+        with self._lock:
+            if self._closed:
+                msg = "the ledger must be open, got a closed one. Open it again."
+                raise LedgerError(msg, "closed")
+            if self._given - self._taken >= WAITING:
+                msg = f"at most {WAITING} appends may wait, got more. Send fewer at a time."
+                raise LedgerError(msg, "overloaded")
+            self._given += 1
+            loop = waiting.loop
+            if loop is None:
+                self._queue.put([waiting])
+            elif loop in self._turns:
+                self._turns[loop].append(waiting)
+            else:
+                self._turns[loop] = [waiting]
+                loop.call_soon(self._end_turn, loop)
+
+    def take(self, most: int, seconds: float) -> tuple[list[Waiting], bool]:
+        """Return what waits and is still wanted, once there is something.
+
+        Parameters
+        ----------
+        most : int
+            How many suffice.
+        seconds : float
+            How long to wait for the first.
+
+        Returns
+        -------
+        tuple of list of Waiting and bool
+            In the order of asking; and whether nothing will follow.
+        """
+        group: list[Waiting] = []
+        try:
+            given = self._queue.get(timeout=seconds)
+            while given is not None:
+                self._taken += len(given)
+                group += [waiting for waiting in given if waiting.is_wanted()]
+                if len(group) >= most or self._queue.empty():
+                    return group, False
+                given = self._queue.get_nowait()
+        except queue.Empty:
+            return group, False
+        return group, True
+
+    def close(self) -> None:
+        """Take nothing more; what waits is still handed over."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                for turn in self._turns.values():
+                    self._queue.put(turn)
+                self._turns.clear()
+                self._queue.put(None)
+
+    def _end_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:
+            turn = self._turns.pop(loop, None)
+            if turn:
+                self._queue.put(turn)

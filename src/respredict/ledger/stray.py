@@ -1,0 +1,65 @@
+"""What stands beside the chain: rows that belong to no record, or that an erasure names."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from respredict.ledger.trust import Damage
+
+__all__ = ["are_gone", "find_stray"]
+
+
+def find_stray(connection: sqlite3.Connection, good: int, repeats: Iterable[int]) -> Damage | None:
+    """Judge rows that belong to no record, once the chain is found gapless.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        In a transaction.
+    good : int
+        Last record of the chain.
+    repeats : iterable of int
+        Records that an idempotency key names and that have none.
+
+    Returns
+    -------
+    Damage or None
+        The first.
+    """
+    for table in ("payload", "filter"):
+        # Asked for together, SQLite would read the whole table.
+        low, high = (
+            connection.execute(f"SELECT {end}(sequence) FROM {table}").fetchone()[0]  # noqa: S608 - constants
+            for end in ("min", "max")
+        )
+        if low is not None and (low < 1 or high > good):
+            sequence = low if low < 1 else good + 1
+            return Damage(sequence, "inserted payload", f"a {table} belongs to no record")
+    stray = min(repeats, default=None)
+    if stray is not None:
+        return Damage(stray, "altered payload", "an idempotency key belongs to no record")
+    return None
+
+
+def are_gone(connection: sqlite3.Connection, sequences: Iterable[int]) -> bool:
+    """Return whether nothing is left of what erased records said.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        In a transaction.
+    sequences : iterable of int
+        Records that an erasure names.
+
+    Returns
+    -------
+    bool
+        Whether payloads are zero or gone, and filters gone.
+    """
+    query = (
+        "SELECT (SELECT body FROM payload WHERE sequence = ?1), "
+        "EXISTS (SELECT 1 FROM filter WHERE sequence = ?1)"
+    )
+    found = (connection.execute(query, (sequence,)).fetchone() for sequence in sequences)
+    return not any((body is not None and any(body)) or filtered for body, filtered in found)
