@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from respredict.audit.notes import LONGEST, notes_about, record_note
-from respredict.audit.promotions import disagreements
 from respredict.audit.replaying import replay
 from respredict.audit.selecting import one
+from respredict.audit.verifying import as_told
 from respredict.errors import LedgerError, NoRecordError, Problem
 from respredict.ledger.entry import Entry
 from respredict.ledger.record import Record
@@ -175,9 +175,7 @@ def _is_plain(text: Any) -> bool:
 
 def _verified(request: Request) -> dict[str, Any]:
     home = request.app.state.service.home
-    verdict = verify(home)
-    champion = disagreements(home) if verdict.ok else []
-    return {**verdict.as_dict(), "ok": verdict.ok and not champion, "champion": champion}
+    return as_told(home, verify(home, apart=True))
 
 
 def _head(record: Record) -> dict[str, Any]:

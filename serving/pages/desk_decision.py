@@ -14,11 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from respredict.audit.environment import changes
-from respredict.audit.explanations import sum_error
 from respredict.audit.notes import notes_about
 from respredict.audit.places import place_of, sequence_of
 from respredict.audit.replaying import Replayed, replay
 from respredict.audit.selecting import one
+from respredict.audit.sums import sum_error
 from respredict.errors import LedgerDamageError, NoRecordError, Problem
 from respredict.ledger.filtering import Filter
 from respredict.ledger.pack import write_pack

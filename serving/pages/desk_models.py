@@ -15,10 +15,11 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from respredict.audit.explanations import Explanations, SumCheck, check_sums, gather
+from respredict.audit.explanations import Explanations, gather
 from respredict.audit.promotions import promotions
 from respredict.audit.rescoring import Comparison, Stability, compare, stability
-from respredict.audit.summaries import Used, spread, used
+from respredict.audit.summaries import Tally, Used
+from respredict.audit.sums import SumCheck, check_sums_apart
 from respredict.bundle import load_bundle
 from respredict.errors import BundleError, LedgerDamageError, RegistryError, RequestError
 from respredict.ledger.filtering import Filter
@@ -31,6 +32,7 @@ from respredict.words.phrases import label, opening
 from serving.pages.charts import Scale
 from serving.pages.desk import versions
 from serving.pages.desk_charts import cloud, swarm
+from serving.pages.desk_counts import counted, waiting
 from serving.pages.desk_jobs import Job, ask
 from serving.pages.desk_reads import note_reads
 from serving.pages.desk_words import fifth_rows
@@ -90,10 +92,10 @@ async def compared(request: Request) -> Response:
     return await asyncio.to_thread(_compared, request)
 
 
-def _every(request: Request) -> list[Version]:
+def _every(request: Request, tally: Tally) -> list[Version]:
     """Return every model, the latest first."""
     service = request.app.state.service
-    named, decided = versions(service.reader), {u.digest: u for u in used(service.home)}
+    named, decided = versions(service.reader), {u.digest: u for u in tally.used()}
     times = {told.digest: told.time for told in promotions(service.reader)}
     digests = dict.fromkeys((*decided, *named))
     made = [
@@ -105,11 +107,14 @@ def _every(request: Request) -> list[Version]:
 
 
 def _models(request: Request) -> Response:
+    tally = counted(request)
+    if tally is None:
+        return waiting(request)
     return page(
         request,
         "desk_models.html",
         here="/audit",
-        every=_every(request),
+        every=_every(request, tally),
         served=request.app.state.service.scorer.bundle.digest,
     )
 
@@ -153,11 +158,12 @@ def _men(records: Sequence[Record]) -> list[tuple[Record, Man]]:
 
 
 def _model(request: Request) -> Response:
-    service = request.app.state.service
-    every = _every(request)
+    service, tally = request.app.state.service, counted(request)
+    if tally is None:
+        return waiting(request)
+    every = _every(request, tally)
     version = _named(every, request.scope["respredict.named"]["digest"])
-    asked = Filter(model=version.digest)
-    sequences, of = spread(service.home, asked, _SAMPLE)
+    sequences, of = tally.spread(Filter(model=version.digest), _SAMPLE)
     note_reads(request, sequences, "page /audit/models/{digest}")
     records = _records(service.reader, sequences)
     scorer, missing = _scorer(service.home, version.digest)
@@ -234,15 +240,17 @@ def _summed(service: Any, version: Version) -> Job | None:
     key = service.home, version.digest
 
     def work(tell: Callable[[int], None]) -> SumCheck:
-        with Reader(service.home) as reader:
-            _sums[key] = check_sums(reader, version.digest, _sums.get(key), tell=tell)
+        _sums[key] = check_sums_apart(*key, _sums.get(key), tell=tell)
         return _sums[key]
 
     return ask(("sums", *key, version.used.last), work)
 
 
 def _compared(request: Request) -> Response:
-    service, every = request.app.state.service, _every(request)
+    service, tally = request.app.state.service, counted(request)
+    if tally is None:
+        return waiting(request)
+    every = _every(request, tally)
     asked = request.scope["respredict.query"]
     pair = [_named(every, asked.get(name, "")) for name in ("first", "second")]
     loaded = [_scorer(service.home, version.digest) for version in pair]
@@ -250,7 +258,7 @@ def _compared(request: Request) -> Response:
     if all(scorer is not None for scorer, _ in loaded):
         sequences: list[int] = []
         for version in dict.fromkeys(pair):
-            sequences += spread(service.home, Filter(model=version.digest), _RESCORED // 2)[0]
+            sequences += tally.spread(Filter(model=version.digest), _RESCORED // 2)[0]
         note_reads(request, sorted(sequences), "page /audit/compare")
         men = _men(_records(service.reader, sorted(sequences)))
         told = compare(loaded[0][0], loaded[1][0], [man for _, man in men])  # type: ignore[arg-type]

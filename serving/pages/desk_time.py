@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from respredict.audit.promotions import Reign, promotions
-from respredict.audit.summaries import Period, count_cautions, over_time, spread
+from respredict.audit.summaries import Period, Tally, count_cautions
 from respredict.errors import LedgerDamageError
 from respredict.ledger.filtering import Filter
 from respredict.ledger.reading import Reader
@@ -19,6 +18,7 @@ from respredict.ledger.record import Record
 from respredict.words.phrases import short_cautions
 from serving.pages.desk import versions
 from serving.pages.desk_charts import spans, stacks
+from serving.pages.desk_counts import counted, waiting
 from serving.pages.desk_find import read_search
 from serving.pages.desk_reads import note_reads
 from serving.pages.desk_words import period_rows, share_rows
@@ -37,10 +37,12 @@ async def shown(request: Request) -> Response:
 
 
 def _shown(request: Request) -> Response:
-    service = request.app.state.service
+    service, tally = request.app.state.service, counted(request)
+    if tally is None:
+        return waiting(request)
     search = read_search(request.scope["respredict.query"])
     asked = search.listed.asked if search.listed else None
-    periods = over_time(service.home, replace(asked, kind=None)) if asked else []
+    periods = tally.over_time(asked) if asked else []
     drawn = stacks(periods, _STATUSES, _HEIGHT) if periods else None
     return page(
         request,
@@ -54,7 +56,7 @@ def _shown(request: Request) -> Response:
         unit={1: "day", 7: "week", 28: "four weeks"}[periods[0].days] if periods else "day",
         drawn=drawn,
         height=_HEIGHT,
-        cautions=_cautions(request, asked) if asked and periods else None,
+        cautions=_cautions(request, tally, asked) if asked and periods else None,
         **_reigns(service.reader),
     )
 
@@ -65,10 +67,10 @@ def _totals(periods: list[Period]) -> dict[str, int]:
     }
 
 
-def _cautions(request: Request, asked: Filter) -> dict[str, Any]:
+def _cautions(request: Request, tally: Tally, asked: Filter) -> dict[str, Any]:
     """Count cautions over a sample spread evenly over the decisions asked for."""
     service = request.app.state.service
-    sequences, of = spread(service.home, replace(asked, kind=None), _SAMPLE, scored=False)
+    sequences, of = tally.spread(asked, _SAMPLE, scored=False)
     note_reads(request, sequences, "page /audit/over-time")
     records = _readable(service.reader, sequences)
     found, read = count_cautions(records)
