@@ -37,12 +37,12 @@ endif
 	$(BIN)/respredict serve --port $(PORT) --sign-in
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 # Needs Debian's chromium and chromium-driver, or what RESPREDICT_CHROMIUM and
 # RESPREDICT_CHROMEDRIVER name; the tests say so where they are absent.
 browser: $(VENV)/.browser
-	$(BIN)/python -m pytest -m browser $(BROWSER)
+	$(BIN)/python -m pytest -m browser tests/browser tests/browser_report
 
 $(VENV)/.browser: $(VENV)/.installed tests/browser/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/browser/requirements.lock

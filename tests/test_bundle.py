@@ -127,6 +127,15 @@ class TestWriting:
             write_bundle(tmp_path, model[0], {"auc": float("nan")})
         assert list((tmp_path / "bundles").iterdir()) == []
 
+    def test_what_a_killed_process_left_is_swept_after_an_hour(self, tmp_path, bundle, model):
+        """And what another process is at now is left alone."""
+        old, new = (tmp_path / "bundles" / name for name in (".writing-old", ".fetching-new"))
+        for part in (old, new):
+            part.mkdir()
+        os.utime(old, (0, 0))
+        write_bundle(tmp_path, model[0], META)
+        assert (old.exists(), new.exists()) == (False, True)
+
     @pytest.mark.parametrize("name", FILES)
     def test_a_damaged_bundle_is_mended_by_writing_it_again(self, tmp_path, bundle, model, name):
         """Registering the model again replaces what was changed, as the refusal advises."""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from respredict.config import PREDICTOR_SETS, SHRINK_TO, Settings, home, read_settings
+from respredict.config import CANDIDATES, PREDICTOR_SETS, Settings, home, read_settings
 from respredict.errors import ConfigError
-from respredict.model.candidates import PREDICTORS, build_pipeline
+from respredict.model import candidates
+from respredict.model.candidates import build_candidate
+from respredict.model.predictors import PREDICTORS
 
 UNKNOWN = "must be a known setting, got an unknown one."
-MODEL = "Use model.predictors, model.shrink_to, model.seed."
+MODEL = "Use model.predictors, model.candidate, model.seed."
+SECTIONS = "Use cohort, outcome, model, validation."
+ONES = "Use published, zero, splines, boosting"
 SETS = "Use hormones, hormones+semen, lh+fsh, t_lh."
 DEFAULT = Path(__file__).resolve().parents[1] / "training" / "default.toml"
 
@@ -27,33 +32,40 @@ def written(folder: Path, text: str) -> Path:
 
 def test_the_default_file_states_every_default():
     """The shipped file and the dataclasses name the same keys with the same values."""
-    assert tomllib.loads(DEFAULT.read_text(encoding="utf-8")) == dataclasses.asdict(Settings())
+    told = json.loads(json.dumps(dataclasses.asdict(Settings())))  # tuples as lists
+    assert tomllib.loads(DEFAULT.read_text(encoding="utf-8")) == told
     assert read_settings(DEFAULT) == Settings()
+
+
+def test_the_file_of_the_full_validation_states_the_default():
+    """What it names is what the default run does."""
+    assert read_settings(DEFAULT.with_name("validate.toml")) == Settings()
 
 
 def test_what_a_file_leaves_out_keeps_its_default(tmp_path: Path):
     """One key changes one setting."""
-    settings = read_settings(written(tmp_path, '[model]\nshrink_to = "zero"\n'))
-    expected = dataclasses.replace(Settings().model, shrink_to="zero")
+    settings = read_settings(written(tmp_path, '[model]\ncandidate = "zero"\n'))
+    expected = dataclasses.replace(Settings().model, candidate="zero")
     assert settings == dataclasses.replace(Settings(), model=expected)
     assert read_settings(written(tmp_path, "")) == Settings()
 
 
 def test_the_choices_are_what_can_be_built():
-    """Each predictor set and target of shrinkage that a file may name builds a pipeline."""
-    assert set(PREDICTOR_SETS) == set(PREDICTORS)
+    """Each predictor set and candidate that a file may name builds a pipeline."""
+    assert set(PREDICTOR_SETS) <= set(PREDICTORS)
+    assert candidates.CANDIDATES == CANDIDATES
     for predictors in PREDICTOR_SETS:
-        for shrink_to in SHRINK_TO:
-            assert len(build_pipeline(predictors, shrink_to)) == 3
+        for name in CANDIDATES:
+            assert len(build_candidate(name, predictors)) == 3
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[modle]\n", f"modle {UNKNOWN} Did you mean 'model'? Use cohort, outcome, model."),
-        ("[model]\nshrinkto = 1\n",
-         f"model.shrinkto {UNKNOWN} Did you mean 'model.shrink_to'? {MODEL}"),
-        ("zzz = 1\n", f"zzz {UNKNOWN} Use cohort, outcome, model."),
+        ("[modle]\n", f"modle {UNKNOWN} Did you mean 'model'? {SECTIONS}"),
+        ("[model]\ncandidat = 1\n",
+         f"model.candidat {UNKNOWN} Did you mean 'model.candidate'? {MODEL}"),
+        ("zzz = 1\n", f"zzz {UNKNOWN} {SECTIONS}"),
         ("model = 3\n", "model must be a section, got 3. Write [model] above it."),
         ("[model]\nseed = true\n",
          "model.seed must be a whole number, got True. Write seed = 1."),
@@ -64,8 +76,23 @@ def test_the_choices_are_what_can_be_built():
          "cohort.path must be text, got ['a']. Write path = \"...\"."),
         ('[model]\npredictors = "hormone"\n',
          f"model.predictors must be a known one, got 'hormone'. Did you mean 'hormones'? {SETS}"),
-        ('[model]\nshrink_to = "one"\n',
-         "model.shrink_to must be a known one, got 'one'. Use published, zero."),
+        ('[model]\ncandidate = "one"\n',
+         f"model.candidate must be a known one, got 'one'. {ONES}, select."),
+        ("[validation]\nresamples = 3\n",
+         "validation.resamples must be 20 to 10000, got 3. Choose another."),
+        ("[validation]\njobs = -1\n", "validation.jobs must be 0 to 1000, got -1. Choose another."),
+        ('[validation]\ncandidates = ["spline"]\n',
+         ("validation.candidates must be a known one, got 'spline'. Did you mean 'splines'? "
+         f"{ONES}.")),
+        ("[validation]\ncandidates = []\n",
+         ("validation.candidates must be a list of different texts, got []. "
+         'Write candidates = ["...", "..."].')),
+        ("[validation]\nthresholds = [0.6, 0.3]\n",
+         ("validation.thresholds must be an ascending list of numbers in (0, 1), got [0.6, 0.3]. "
+         "Write thresholds = [0.3, 0.6].")),
+        ("[validation]\nthresholds = [0.3, 1]\n",
+         ("validation.thresholds must be an ascending list of numbers in (0, 1), got [0.3, 1]. "
+         "Write thresholds = [0.3, 0.6].")),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_refused_with_the_remedy(tmp_path: Path, text: str, expected: str):
@@ -107,8 +134,16 @@ def test_settings_are_logged_flat():
         "cohort.path": "data/cohorts/synthetic.csv",
         "outcome.scheme": "concentration",
         "model.predictors": "hormones",
-        "model.shrink_to": "published",
+        "model.candidate": "published",
         "model.seed": 20261121,
+        "validation.candidates": ("published", "zero", "splines", "boosting"),
+        "validation.resamples": 200,
+        "validation.folds": 5,
+        "validation.repeats": 3,
+        "validation.thresholds": (0.3, 0.45, 0.6),
+        "validation.more_men": 50,
+        "validation.seed": 20261121,
+        "validation.jobs": 0,
     }
 
 
@@ -119,6 +154,13 @@ def test_another_cohort_leaves_the_other_settings(tmp_path: Path):
 
     assert other.flat() == {**settings.flat(), "cohort.path": str(tmp_path / "clinic.csv")}
     assert settings == Settings()
+
+
+def test_another_number_of_processes_leaves_the_other_settings():
+    """Only the jobs change."""
+    assert Settings().with_jobs(3).flat() == {**Settings().flat(), "validation.jobs": 3}
+    with pytest.raises(ConfigError, match=r"validation\.jobs must be 0 to 1000, got -2"):
+        Settings().with_jobs(-2)
 
 
 def test_settings_are_frozen():

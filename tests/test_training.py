@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import runpy
+import shlex
 import shutil
 import subprocess
 import sys
@@ -42,7 +44,9 @@ def test_a_run_logs_all_that_made_the_model(in_trained):
     assert run.data.tags["use"] == "demonstration"
     assert run.data.tags["code_version"]
     assert run.data.metrics["cross_validated_auc"] < run.data.metrics["apparent_auc"]
-    assert {"bundle", "explanation"} <= artifacts
+    assert {"bundle", "explanation", "conformance.json", "fitted_men.json"} <= artifacts
+    assert (trained.bundle.folder / "conformance.json").exists()
+    assert not (trained.bundle.folder / "fitted_men.json").exists()
     assert explanation == {"explanation/importance.csv", "explanation/beeswarm.png"}
     assert "float" in str(info.signature.outputs) or "double" in str(info.signature.outputs)
     assert len(info.signature.inputs.inputs) == 10
@@ -169,6 +173,49 @@ def test_mlflow_run_trains_and_registers(tmp_path):
     assert meta["trained_on"]["kind"] == "synthetic"
 
 
+#: What each entry point is given here, and what its script prints.
+ENTRY_POINTS = {
+    "simulate": (["men=60", "seed=3", "out=small.csv"], "Wrote 60 synthetic men"),
+    "check": ([f"cohort={COHORT}"], "600 men, synthetic"),
+    "promote": (["version=1"], "Version 1 is the champion"),
+    "score": ([f"cohort={COHORT}", "out=s.csv"], "600 men"),
+    "monitor": (["data=told.csv", "men_fitted=600"], "No alarm"),
+}
+
+
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_the_quick_entry_points_run_with_what_is_declared(
+    in_trained, name, monkeypatch, capsys, tmp_path
+):
+    """The command that MLflow computes is run in this process."""
+    from mlflow.projects import _project_spec
+
+    given, said = ENTRY_POINTS[name]
+    point = _project_spec.load_project(str(ROOT)).get_entry_point(name)
+    command = point.compute_command(dict(one.split("=", 1) for one in given), str(tmp_path))
+    _, _, module, *words = shlex.split(command)
+    monkeypatch.chdir(tmp_path)
+    Path("told.csv").write_text("month,y,p\n2026-01,0,0.4\n2026-01,1,0.5\n")
+    monkeypatch.setattr(sys, "argv", [module, *words])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(module, run_name="__main__")
+    assert ended.value.code == 0
+    assert said in capsys.readouterr().out
+
+
+def test_every_entry_point_is_there_typed_and_with_a_default():
+    """But for the men of an update, whom nobody can guess."""
+    from mlflow.projects import _project_spec
+
+    points = _project_spec.load_project(str(ROOT))._entry_points
+    names = {"main", "validate", "simulate", "check", "promote", "update", "score", "monitor"}
+    assert set(points) == names
+    for name, point in points.items():
+        for parameter in point.parameters.values():
+            assert parameter.type in ("path", "float", "string")
+            assert parameter.default is not None or (name, parameter.name) == ("update", "data")
+
+
 def test_a_validation_is_logged_to_the_run_of_its_version(in_trained):
     """``train --validate`` leaves report.json and every number of it beside the model."""
     import mlflow
@@ -182,6 +229,7 @@ def test_a_validation_is_logged_to_the_run_of_its_version(in_trained):
     text = mlflow.artifacts.load_text(f"runs:/{made.version.run_id}/report.json")
 
     assert Report.from_dict(json.loads(text)) == report
+    assert made.bundle.document("report.json") == json.loads(text)
     for name, value in report.metrics().items():
         assert run.data.metrics[name] == value
     assert report.provenance["digest"] == made.bundle.digest

@@ -90,7 +90,7 @@ PAGES: tuple[Page, ...] = (
     ),
     Page("/audit/models", _READ, "desk_models:models", _AUDITOR),
     Page("/audit/models/{digest}", _READ, "desk_models:model", _AUDITOR),
-    Page("/audit/compare", _READ, "desk_models:compared", _AUDITOR, query=("first", "second")),
+    Page("/audit/compare", _READ, "desk_compare:compared", _AUDITOR, query=("first", "second")),
     Page("/audit/over-time", _READ, "desk_time:shown", _AUDITOR, query=_SPAN),
     Page("/static/{name}", _READ, "layout:static", query=None, slow=False),
 )

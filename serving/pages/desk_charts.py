@@ -18,6 +18,8 @@ __all__ = ["Dot", "cloud", "spans", "stacks", "swarm"]
 
 _COLUMNS = 90
 _LEVELS = 5
+#: Round numbers in a power of ten, the closest first.
+_STEPS = ((1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
 
 
 class Dot(NamedTuple):
@@ -169,7 +171,7 @@ def _round_values(values: Sequence[float], *, log: bool) -> list[float]:
     if not log:
         return Scale(low, high).ticks(4)
     tens = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for steps in ((1, 2, 5), (1, 3), (1,)):
+    for steps in _STEPS:
         found = [step * 10.0**ten for ten in tens for step in steps]
         found = [value for value in found if low <= value <= high]
         if len(found) <= 5:
@@ -226,18 +228,33 @@ def _with_scores(stack: Stack, period: Period, height: int) -> Stack:
 
 
 def _dates(periods: Sequence[Period]) -> list[tuple[str, str]]:
-    """Return about four days to write under the columns."""
-    every = max(1, math.ceil(len(periods) / 4))
+    """Return about three days to write under the columns."""
+    every = max(1, math.ceil(len(periods) / 3))
     chosen = range(0, len(periods), every)
     step = 100 / len(periods)
-    return [(f"{k * step + step / 2:.4g}%", f"{periods[k].start:%Y-%m-%d}") for k in chosen]
+    return [(f"{k * step + step * 0.1:.4g}%", f"{periods[k].start:%Y-%m-%d}") for k in chosen]
 
 
 def spans(
     moments: Sequence[datetime.datetime], end: datetime.datetime
 ) -> tuple[list[tuple[str, str]], Scale]:
-    """Return where each span between moments begins and how wide it is."""
-    scale = Scale(moments[0].timestamp(), max(end.timestamp(), moments[0].timestamp() + 1))
+    """Return where each span between moments begins and how wide it is.
+
+    Parameters
+    ----------
+    moments : sequence of datetime
+        At which each begins, at least one.
+    end : datetime
+        Of the last.
+
+    Returns
+    -------
+    tuple of list of (str, str) and Scale
+        Shares of the width, and the scale of time in seconds.
+    """
+    low = min(moments).timestamp()
+    scale = Scale(low, max(end.timestamp(), low + 1))
     ends = [*moments[1:], end]
     places = [m.timestamp() for m in moments], [m.timestamp() for m in ends]
-    return [(scale.at(a), scale.wide(a, b)) for a, b in zip(*places, strict=True)], scale
+    # A clock may have been put back: the order is that of the chain.
+    return [(scale.at(a), scale.wide(a, max(a, b))) for a, b in zip(*places, strict=True)], scale

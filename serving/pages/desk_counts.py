@@ -8,7 +8,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from respredict.audit.summaries import Tally
+from respredict.audit.tally import Tally
 from serving.pages.desk_jobs import ask
 from serving.pages.layout import page
 
@@ -42,7 +42,7 @@ def counted(request: Request) -> Tally | None:
     if tally.loaded:
         tally.refresh()
         return tally
-    return tally if ask(("tally", home), tally.refresh).done else None
+    return tally if ask(tally, tally.refresh).done else None
 
 
 def waiting(request: Request) -> Response:

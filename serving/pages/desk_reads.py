@@ -18,7 +18,18 @@ _ABOUT_MEN = ("decision", "batch", "outcome", "amendment")
 
 
 def actor_of(request: Request) -> str:
-    """Return who asks, as the ledger names him."""
+    """Return who asks, as the ledger names him.
+
+    Parameters
+    ----------
+    request : Request
+        Let in by the edge.
+
+    Returns
+    -------
+    str
+        Id of the key.
+    """
     return str(request.scope["respredict.identity"].id)
 
 

@@ -10,17 +10,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from respredict.audit.promotions import Reign, promotions
-from respredict.audit.summaries import Period, Tally, count_cautions
-from respredict.errors import LedgerDamageError
+from respredict.audit.summaries import Period, count_cautions
+from respredict.audit.tally import Tally
 from respredict.ledger.filtering import Filter
 from respredict.ledger.reading import Reader
-from respredict.ledger.record import Record
 from respredict.words.phrases import short_cautions
 from serving.pages.desk import versions
 from serving.pages.desk_charts import spans, stacks
 from serving.pages.desk_counts import counted, waiting
 from serving.pages.desk_find import read_search
 from serving.pages.desk_reads import note_reads
+from serving.pages.desk_sample import records_of
 from serving.pages.desk_words import period_rows, share_rows
 from serving.pages.layout import page
 
@@ -72,7 +72,7 @@ def _cautions(request: Request, tally: Tally, asked: Filter) -> dict[str, Any]:
     service = request.app.state.service
     sequences, of = tally.spread(asked, _SAMPLE, scored=False)
     note_reads(request, sequences, "page /audit/over-time")
-    records = _readable(service.reader, sequences)
+    records = records_of(service.reader, sequences)
     found, read = count_cautions(records)
     half = len(records) // 2
     earlier, later = count_cautions(records[:half]), count_cautions(records[half:])
@@ -86,16 +86,6 @@ def _cautions(request: Request, tally: Tally, asked: Filter) -> dict[str, Any]:
         for code, count in found.most_common()
     ]
     return {"rows": share_rows(rows), "read": read, "of": of}
-
-
-def _readable(reader: Reader, sequences: list[int]) -> list[Record]:
-    found = []
-    for sequence in sequences:
-        try:
-            found.append(reader.get(sequence))
-        except LedgerDamageError:
-            continue  # which verifying tells
-    return found
 
 
 def _reigns(reader: Reader) -> dict[str, Any]:

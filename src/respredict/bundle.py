@@ -21,6 +21,7 @@ import json
 import re
 import shutil
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -56,6 +57,7 @@ _OPTIONAL = (
     "worsening_refits.npz",
     "conformance.json",
 )
+_ABANDONED_SECONDS = 3600.0
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 _ADDRESS = re.compile(r'(?<="__id__": )\d+|(?<="file": ")\d+(?=\.npy")|^\d+(?=\.npy$)')
 
@@ -194,6 +196,7 @@ def write_bundle(
 
     bundles = home / "bundles"
     bundles.mkdir(parents=True, exist_ok=True)
+    _sweep(bundles)
     folder = Path(tempfile.mkdtemp(prefix=".writing-", dir=bundles))
     try:
         (folder / "model.skops").write_bytes(_reproducible(skops.io.dumps(pipeline)))
@@ -210,6 +213,13 @@ def write_bundle(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return load_bundle(home, digest)
+
+
+def _sweep(bundles: Path) -> None:
+    """Remove what a process that was killed had begun, hours ago."""
+    for part in bundles.glob(".*ing-*"):
+        if time.time() - part.stat().st_mtime > _ABANDONED_SECONDS:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def _holds(folder: Path, digest: str) -> bool:

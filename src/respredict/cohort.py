@@ -28,6 +28,7 @@ from respredict.schema.quantities import Comparator, Quantity
 from respredict.schema.record import COLUMNS, SEMEN, Column, column
 from respredict.tables.columns import ColumnReader
 from respredict.tables.files import read_table
+from respredict.tables.mapping import read_mapping
 from respredict.tables.naming import Names, advice, read_names
 from respredict.tables.sidecar import SIDECAR, Provenance, Sidecar, read_sidecar
 
@@ -71,8 +72,9 @@ class Cohort:
 
 
 def read_cohort(
-    path: str | os.PathLike[str], *, need: Iterable[str] = (), scheme: str | None = None
-) -> Cohort:
+    path: str | os.PathLike[str], *, need: Iterable[str] = (), scheme: str | None = None,
+    mapping: Path | None = None,
+) -> Cohort:  # fmt: skip
     r"""Read a table of men, CSV or Parquet, with its sidecar if it has one.
 
     Parameters
@@ -85,6 +87,9 @@ def read_cohort(
         :func:`outcome_columns`.
     scheme : str or None, default=None
         Semen categories that ``"outcome"`` counts in; the sidecar's if None.
+    mapping : Path or None, default=None
+        What a clinic's own columns are; ``mapping.toml`` beside the table if None, where
+        its ``file`` names this table.
 
     Returns
     -------
@@ -112,7 +117,9 @@ def read_cohort(
     0              288.42             20.0                -1
     """
     file = Path(path)
-    table = read_table(file)
+    table, mapped = read_table(file), read_mapping(file, mapping)
+    if mapped is not None:
+        table = mapped.apply(table)
     sidecar = read_sidecar(file, table)
     names = read_names(table.cells | table.refused, table.nameless)
     reader = ColumnReader(table, names, sidecar.confirmed)
@@ -124,6 +131,8 @@ def read_cohort(
     if problems:
         raise CohortError(problems)
     notices = [*sidecar.notices, *names.notices, *reader.notices]
+    if mapped is not None:
+        notices.insert(0, mapped.notice)
     if "patient_id" not in names.sources:
         columns["patient_id"] = np.array(
             [f"row-{i}" for i in range(1, table.rows + 1)], dtype=object

@@ -89,7 +89,7 @@ class ValidationSettings:
     folds : int
         Most folds of a cross-validation.
     repeats : int
-        Deals of the folds, where sites do not settle them.
+        Deals of the folds, where sites do not settle them, and of the learning curve.
     thresholds : tuple of float
         Probabilities from which a man would be treated, at which classes are judged.
     more_men : int

@@ -37,6 +37,7 @@ NAME = "respredict"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 _DIGEST_TAG = "bundle_digest"
+_SQLITE = "sqlite:///"
 _METRICS_AT_ONCE = 1000  # what MLflow takes in one call
 
 
@@ -217,11 +218,24 @@ def fetch_bundle(version: Version, target: Path) -> Path:
         )
 
 
+def fetch_text(version: Version, name: str) -> str | None:
+    """Return a text that a version's run logged, None where it has none of that name."""
+    if not version.run_id:
+        return None
+    with _mlflow() as mlflow:
+        folder = str(Path(name).parent) if "/" in name else None
+        held = mlflow.MlflowClient().list_artifacts(version.run_id, folder)
+        if name not in {artifact.path for artifact in held}:
+            return None
+        return str(mlflow.artifacts.load_text(f"runs:/{version.run_id}/{name}"))
+
+
 @contextlib.contextmanager
 def _mlflow() -> Iterator[Any]:
     """Import MLflow with its usage tracking off and its chatter kept to warnings."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
     import mlflow.sklearn
 
@@ -230,7 +244,23 @@ def _mlflow() -> Iterator[Any]:
     with warnings.catch_warnings():
         # MLflow's own deprecations are not ours to mend.
         warnings.filterwarnings("ignore", module="mlflow")
+        _make_store(mlflow)
         yield mlflow
+
+
+def _make_store(mlflow: Any) -> None:
+    """Make the SQLite file of a new store in one step: MLflow cannot mend one cut off."""
+    uri = str(mlflow.get_tracking_uri())
+    file = Path(uri.removeprefix(_SQLITE).split("?")[0])
+    if not uri.startswith(_SQLITE) or file.exists():
+        return
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        mlflow.MlflowClient(f"{_SQLITE}{part}", f"{_SQLITE}{part}").search_experiments()
+        with contextlib.suppress(FileExistsError):  # made by another process meanwhile
+            file.hardlink_to(part)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _where(mlflow: Any) -> str:

@@ -28,13 +28,11 @@ STEPS = ("register", "promote", "update", "roll_back")
 WORKER = """
 import sys
 from pathlib import Path
-from respredict import registry
 from respredict.lifecycle.promoting import promote, roll_back
 from respredict.lifecycle.updating import update
 from tests.lifecycle.clinics import registered
 step, home, tables = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-with registry._mlflow():
-    pass
+import mlflow.sklearn, skops.io
 print("ready", flush=True)
 if step == "register":
     predictors = sys.argv[4] if len(sys.argv) > 4 else "t_lh"
@@ -58,6 +56,7 @@ class Clinic:
         clinic(folder / "fewer", 200, 14, gone=0.6)
 
     def start(self, step: str, *more: str) -> subprocess.Popen:
+        """Start a step; return once it is about to begin."""
         store = f"sqlite:///{self.folder}/mlflow.db"
         environment = {**os.environ, "MLFLOW_TRACKING_URI": store, "PYTHONPATH": str(ROOT)}
         process = subprocess.Popen(
@@ -70,6 +69,7 @@ class Clinic:
         return process
 
     def finish(self, step: str, *more: str) -> None:
+        """Do a step to its end."""
         started = self.start(step, *more)
         begun = time.monotonic()
         out, error = started.communicate(timeout=300)

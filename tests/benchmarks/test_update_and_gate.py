@@ -61,7 +61,7 @@ def subgroups(rows):
 
 
 def test_the_gate_answers_as_it_should():
-    men, y = population()
+    _, y = population()
     random, told = np.random.default_rng(2), {}
     for repeat in range(GATES):
         order = random.permutation(len(y))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
-from respredict.cli.common import Add, print_told
+from respredict.cli.common import Add, print_told, say
 from respredict.config import Settings
-from respredict.errors import InputError, Problem
+from respredict.errors import CohortError, InputError, Problem
 
 __all__ = ["add_cohorts"]
 
@@ -30,6 +31,10 @@ def add_cohorts(add: Add) -> None:
     check.add_argument("table", help="CSV or Parquet")
     check.add_argument("--outcome", action="store_true", help="ask for the follow-up columns too")
     check.add_argument("--scheme", help="category scheme (default: the sidecar's)")
+    check.add_argument("--mapping", help="what its columns are (default: mapping.toml beside it)")
+    check.add_argument(
+        "--suggest-mapping", action="store_true", help="write a first mapping.toml beside it"
+    )
 
 
 def _simulate(given: argparse.Namespace) -> int:
@@ -47,9 +52,38 @@ def _simulate(given: argparse.Namespace) -> int:
 def _check(given: argparse.Namespace) -> int:
     from respredict.cohort import describe, read_cohort
 
+    if given.suggest_mapping:
+        return _suggest(given)
     need = ("outcome",) if given.outcome else ()
-    told = describe(read_cohort(given.table, need=need, scheme=given.scheme))
+    mapping = Path(given.mapping) if given.mapping else None
+    try:
+        cohort = read_cohort(given.table, need=need, scheme=given.scheme, mapping=mapping)
+    except CohortError:
+        say(f"{given.table} is refused. Its columns have other names or units? Then write what "
+            "they are: respredict check TABLE --suggest-mapping")  # fmt: skip
+        raise
+    told = describe(cohort)
     return print_told(given, told, _described(told))
+
+
+def _suggest(given: argparse.Namespace) -> int:
+    from respredict.files import write_atomically
+    from respredict.tables.files import read_table
+    from respredict.tables.mapping import MAPPING
+    from respredict.tables.suggesting import suggest_mapping
+
+    table = Path(given.table)
+    file = Path(given.mapping) if given.mapping else table.parent / MAPPING
+    if file.exists():
+        remedy = "Remove it, or name another with --mapping"
+        raise InputError(Problem(str(file), "not be there yet", "a mapping", remedy))
+    found = suggest_mapping(table, read_table(table))
+    write_atomically(file, found.text)
+    told = {"file": str(file), "guessed": found.guessed, "unknown": found.unknown}
+    lines = [f"Wrote {file}: {len(found.guessed)} guesses, each to be confirmed in it."]
+    lines += [f"  {name:28s} {of}" for name, of in found.guessed.items()]
+    lines += [f"  {'not read':28s} {name}" for name in found.unknown]
+    return print_told(given, told, "\n".join(lines))
 
 
 def _described(told: dict[str, Any]) -> str:

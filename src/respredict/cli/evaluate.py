@@ -21,6 +21,9 @@ def add_evaluate(add: Add) -> None:
     """
     judged = add("evaluate", _evaluate, "judge a table of anybody's predictions and outcomes")
     judged.add_argument("file", help="CSV or Parquet with columns y (0 or 1) and p (in [0, 1])")
+    judged.add_argument(
+        "--equation", help="judge this equation (JSON) on FILE, a cohort with its sidecar, instead"
+    )
     judged.add_argument("--y-column", default="y", help="column of the outcome (default: y)")
     judged.add_argument("--p-column", default="p", help="column of the probability (default: p)")
     judged.add_argument("--group-column", help="column of the group (default: group, if there)")
@@ -63,6 +66,8 @@ def _evaluate(given: argparse.Namespace) -> int:
     _least("--seed", given.seed, 0)
     small = SmallCells(_least("--min-cell", given.min_cell, 0),
                        _least("--min-events", given.min_events, 0))  # fmt: skip
+    if given.equation:
+        return _of_equation(given, at, small)
     men = read_predictions(given.file, y=given.y_column, p=given.p_column, group=given.group_column)
     how = {"level": given.level, "thresholds": at, "seed": given.seed}
     whole = evaluate(men.y, men.p, **how)
@@ -73,6 +78,17 @@ def _evaluate(given: argparse.Namespace) -> int:
     told["groups"] = {name: one.as_dict() for name, one in groups.items()}
     told |= {"level": given.level, "seed": given.seed}
     return print_told(given, told, _judged(told))
+
+
+def _of_equation(given: argparse.Namespace, at: tuple[float, ...], small: Any) -> int:
+    from respredict.lifecycle.external import judge_equation
+
+    told = judge_equation(given.equation, given.file, level=given.level, thresholds=at,
+                          seed=given.seed, small=small, say=say)  # fmt: skip
+    of, origin = told["equation"], told["cohort"]
+    lines = [f"{of['name']} ({of['citation']}), judged on {origin['kind']} men", _judged(told)]
+    lines += [f"left out: {n} men, {why}" for why, n in told["left_out"].items()]
+    return print_told(given, told, "\n".join(lines))
 
 
 def _thresholds(text: str) -> tuple[float, ...]:

@@ -21,6 +21,7 @@ from respredict.cli.conformance import add_conformance
 from respredict.cli.evaluate import add_evaluate
 from respredict.cli.keys import add_keys
 from respredict.cli.models import add_models
+from respredict.cli.report import add_report
 from respredict.cli.score import add_score
 from respredict.cli.serve import add_serve
 from respredict.errors import RespredictError
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add_cohorts(add)
     add_models(add)
     add_score(add)
+    add_report(add)
     add_evaluate(add)
     add_audit(commands)
     add_conformance(add)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from respredict.cli.common import NO, Add, print_told, say, user
 from respredict.cli.lifecycle import add_lifecycle, proposed_text, proposed_told
+from respredict.cli.watching import add_watching
 from respredict.config import Settings, home, read_settings
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ __all__ = ["add_models"]
 
 
 def add_models(add: Add) -> None:
-    """Add ``train``, and what follows it: ``promote`` and ``update``.
+    """Add ``train``, and what follows it: ``promote``, ``update``, ``outcome`` and ``monitor``.
 
     Parameters
     ----------
@@ -32,6 +33,7 @@ def add_models(add: Add) -> None:
     train.add_argument("--promote", action="store_true", help="make it the champion")
     train.add_argument("--reason", default="", help="why to promote it whatever the gate answers")
     add_lifecycle(add)
+    add_watching(add)
 
 
 def _train(given: argparse.Namespace) -> int:

@@ -14,9 +14,9 @@ from respredict import registry
 from respredict.cohort import Cohort
 from respredict.config import Settings
 from respredict.model.candidates import matrix_columns
-from respredict.validation.running import Subjects
+from respredict.validation.subjects import Subjects
 
-__all__ = ["meta_of", "provenance_of", "tags_of"]
+__all__ = ["base_rate", "meta_of", "provenance_of", "tags_of"]
 
 _LEVEL_Z = 1.6448536269514722
 _PACKAGES = ("respredict", "numpy", "scipy", "scikit-learn", "pandas", "skops")
@@ -66,7 +66,7 @@ def meta_of(
             "prevalence": float(y.mean()),
             "left_out": subjects.left_out,
         },
-        "worsening": _base_rate(int(worsened.sum()), len(worsened)),
+        "worsening": base_rate(int(worsened.sum()), len(worsened)),
         "performance": metrics,
         "settings": {k: v for k, v in asked if k.startswith(("model.", "outcome."))},
         "versions": _versions(),
@@ -147,9 +147,21 @@ def _code_version() -> str:
     return f"{version}+{told.stdout.strip()}" if told.returncode == 0 else version
 
 
-def _base_rate(events: int, n: int) -> dict[str, Any]:
+def base_rate(events: int, n: int) -> dict[str, Any]:
     """Return a share with its Wilson 90 % interval, as an answer tells it.
 
+    Parameters
+    ----------
+    events, n : int
+        Of so many men.
+
+    Returns
+    -------
+    dict
+        As ``worsening`` of a bundle's ``meta.json``.
+
+    Notes
+    -----
     Source: Wilson, J Am Stat Assoc 22:209-212 (1927).
     """
     share, z2 = events / n, _LEVEL_Z**2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +15,10 @@ from respredict.config import Settings
 from respredict.errors import CohortError, Problem
 from respredict.model.candidates import PREDICTORS
 from respredict.outcome import Movement, movement, scheme, total_motile_count
-from respredict.validation.running import Subjects
 from respredict.validation.sample_size import achieved, development_size, verdict
+from respredict.validation.subjects import Subjects
 
-__all__ = ["outcomes", "read_subjects", "sample_size_of"]
+__all__ = ["outcomes", "read_known", "read_subjects", "sample_size_of"]
 
 #: Fewer than these in either class cannot even be cross-validated.
 FEWEST_OF_EACH = 10
@@ -48,9 +49,40 @@ def read_subjects(settings: Settings, *, say: Say = lambda _: None) -> tuple[Coh
     CohortError
         If the table cannot be read or holds too few men of either outcome.
     """
-    say(f"reading {settings.cohort.path}")
-    cohort = read_cohort(settings.cohort.path, need=("outcome",), scheme=settings.outcome.scheme)
-    moved = outcomes(cohort, settings.outcome.scheme)
+    cohort, subjects = read_known(settings.cohort.path, settings.outcome.scheme, say=say)
+    _check_enough(subjects.improved)
+    return cohort, subjects
+
+
+def read_known(
+    path: str | os.PathLike[str], scheme_name: str, *, say: Say = lambda _: None
+) -> tuple[Cohort, Subjects]:
+    """Read a table, and keep the men whose improvement is known, however few.
+
+    Parameters
+    ----------
+    path : path-like
+        Of the table.
+    scheme_name : str
+        Of the category scheme.
+    say : callable, default: silent
+        Told what is being done.
+
+    Returns
+    -------
+    cohort : Cohort
+        All men.
+    subjects : Subjects
+        Those with a known improvement.
+
+    Raises
+    ------
+    CohortError
+        If the table cannot be read.
+    """
+    say(f"reading {path}")
+    cohort = read_cohort(path, need=("outcome",), scheme=scheme_name)
+    moved = outcomes(cohort, scheme_name)
     known = ~np.isnan(moved.improved)
     why, count = np.unique(moved.reason[~known].astype(str), return_counts=True)
     subjects = Subjects(
@@ -59,7 +91,6 @@ def read_subjects(settings: Settings, *, say: Say = lambda _: None) -> tuple[Coh
         moved.worsened[known],
         {str(w): int(c) for w, c in zip(why, count, strict=True)},
     )
-    _check_enough(subjects.improved)
     return cohort, subjects
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from respredict import registry
+from respredict.bundle import report_file
 from respredict.config import Settings
+from respredict.files import write_atomically
 from respredict.lifecycle.provenance import provenance_of
 from respredict.lifecycle.subjects import read_subjects, sample_size_of
 from respredict.lifecycle.training import Trained
+from respredict.lifecycle.versions import REPORT
 from respredict.validation.report import Report
 from respredict.validation.running import validate
 
-__all__ = ["REPORT", "validate_trained"]
-
-#: Name of the artifact.
-REPORT = "report.json"
+__all__ = ["validate_trained"]
 
 Say = Callable[[str], None]
 
@@ -35,7 +35,8 @@ def validate_trained(trained: Trained, settings: Settings, *, say: Say = lambda 
     Returns
     -------
     Report
-        As logged: every number a metric, and all of it as ``report.json``.
+        As logged: every number a metric, and all of it as ``report.json``; also beside
+        the bundle.
 
     Raises
     ------
@@ -52,5 +53,7 @@ def validate_trained(trained: Trained, settings: Settings, *, say: Say = lambda 
         say=say,
     )
     say("logging the report in MLflow")
-    registry.attach(trained.version, report.metrics(), {REPORT: report.to_json()})
+    text = report.to_json()
+    registry.attach(trained.version, report.metrics(), {REPORT: text})
+    write_atomically(report_file(trained.bundle.folder), text)
     return report

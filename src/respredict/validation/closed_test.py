@@ -255,14 +255,17 @@ def _revision(
     center[0] += shift
     fits = []
     for width in _WIDTHS:
-        precision = np.linalg.inv(width * V0)
+        precision: Floats = np.asarray(np.linalg.inv(width * V0), dtype=np.float64)
         found, bend = fit_most_likely(X, y, mean=center, precision=precision)
         fits.append((_evidence(X, y, found, bend, center, precision), width, found, bend))
     _, width, revised, bend = max(fits, key=lambda fit: fit[0])
-    weight = np.linalg.inv(np.linalg.inv(curvature) + width * V0)
+    weight: Floats = np.asarray(
+        np.linalg.inv(np.linalg.inv(curvature) + width * V0), dtype=np.float64
+    )
     tests.append(_left("revision", b - center, np.zeros((len(b), 0)), weight))
     step: Step = "revision" if tests[-1].p_value >= level else "refit"
-    return ClosedTest(step, revised, np.linalg.inv(bend), shift, slope, tuple(tests), width)
+    spread: Floats = np.asarray(np.linalg.inv(bend), dtype=np.float64)
+    return ClosedTest(step, revised, spread, shift, slope, tuple(tests), width)
 
 
 def _evidence(

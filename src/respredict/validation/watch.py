@@ -29,7 +29,7 @@ SHIFTS = (-1.6, -1.2, -0.8, -0.5, -0.3, 0.3, 0.5, 0.8, 1.2, 1.6)
 _NODES = 15
 _LEAST, _MOST = 1e-9, 1 - 1e-9
 _DRIFTS = (-0.2, -0.1, 0.1)
-_REPEATS, _HORIZON = 200, 24
+_REPEATS, _HORIZON = 100, 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +182,7 @@ def watch(
     Notes
     -----
     The model's own error has variance 1 / (n p (1 - p)), with n men fitted and the mean
-    risk p. Source of the mixture over unknown starts: Shin, Ramdas and Rinaldo,
-    E-detectors (2023), arXiv:2203.03532.
+    risk p.
 
     Examples
     --------
