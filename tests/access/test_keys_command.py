@@ -142,7 +142,7 @@ def test_without_a_record_there_is_no_key(run, home, capsys):
     create_access(home)
     (home / "ledger.db").write_bytes(b"no ledger" * 100)
     for words in (("create", "--role", "clinician"), ("link",)):
-        with pytest.raises(LedgerError, match="the ledger must be writable, got damaged"):
+        with pytest.raises(LedgerError, match="the ledger must be whole, got damaged"):
             run(*words)
 
     assert list_keys(home) == []

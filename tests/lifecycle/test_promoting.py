@@ -1,9 +1,11 @@
 """The gate, the plan, the way back, and what a crash left half done."""
 
+import dataclasses
 import datetime
 import hashlib
 import json
 
+import pandas as pd
 import pytest
 
 from respredict import registry
@@ -13,6 +15,7 @@ from respredict.errors import ConfigError, InputError, RegistryError
 from respredict.ledger.reading import Reader
 from respredict.lifecycle.changing import read_plan
 from respredict.lifecycle.promoting import mend, promote, propose, roll_back
+from respredict.simulate import write_cohort
 
 
 def number(made, name):
@@ -203,3 +206,68 @@ def test_the_command_answers_with_its_exit_code(clinics, capsys, monkeypatch):
     assert json.loads(capsys.readouterr().out)["rollback"]
     assert main(["promote", "--rollback"]) == 2
     assert main(["promote", "--rollback", "--reason", "no", "--data", "x.csv"]) == 2
+
+
+def of_kind(bundle, kind):
+    told = {**bundle.meta["trained_on"], "kind": kind}
+    return dataclasses.replace(bundle, meta={**bundle.meta, "trained_on": told}, digest=kind)
+
+
+@pytest.mark.parametrize(
+    ("champion_kind", "challenger_kind", "data", "exempt"),
+    [
+        ("synthetic", "clinical", None, True),
+        ("synthetic", "clinical", "men", True),
+        ("synthetic", "synthetic", None, True),
+        ("synthetic", "synthetic", "men", False),
+        ("clinical", "clinical", None, False),
+        ("clinical", "synthetic", None, False),
+    ],
+)
+def test_a_demonstration_bars_nobody(
+    clinics, monkeypatch, champion_kind, challenger_kind, data, exempt
+):
+    """Neither a clinic's own model nor, where nothing is compared, another demonstration."""
+    from respredict.lifecycle import verdicts
+
+    version, bundle = clinics["champion"]
+    served = version, of_kind(bundle, champion_kind)
+    monkeypatch.setattr(verdicts, "champion_of", lambda home: served)
+    other = dataclasses.replace(of_kind(clinics["t_lh"][1], challenger_kind), digest="another")
+    table = str(clinics["tables"]["new"]) if data else None
+    found = verdicts.judge(clinics["t_lh"][0], other, home=clinics["home"], data=table)
+    assert found.exempt == exempt
+    assert (found.comparison is not None) == bool(data)
+    assert found.allows == (exempt or found.answer in ("better", "not worse"))
+
+
+def test_synthetic_men_judge_no_clinical_model(clinics, tmp_path):
+    write_cohort(tmp_path / "men.csv", 60, seed=1)
+    with pytest.raises(InputError, match="--data must be clinical to judge a clinical model"):
+        propose(number(clinics, "t_lh"), home=clinics["home"], data=str(tmp_path / "men.csv"))
+
+
+def test_a_table_with_other_names_and_units_is_scored_and_judged_alike(
+    clinics, tmp_path, monkeypatch, capsys
+):
+    """Through its mapping: the same men, the same scores, the same answer of the gate."""
+    from respredict.cli.main import main
+
+    monkeypatch.setenv("RESPREDICT_HOME", str(clinics["home"]))
+    men = pd.read_csv(clinics["tables"]["new"], dtype=str)
+    names = {"lh_iu_l": "LH mIU/mL", "fsh_iu_l": "FSH mIU/mL", "age_years": "Age"}
+    men.rename(columns=names).to_csv(tmp_path / "men.csv", index=False)
+    assert main(["check", str(tmp_path / "men.csv"), "--suggest-mapping"]) == 0
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text(mapping.read_text().replace("confirmed = false", "confirmed = true"))
+    scores, answers = [], []
+    for table in (clinics["tables"]["new"], tmp_path / "men.csv"):
+        out = tmp_path / f"{len(scores)}.csv"
+        assert main(["score", str(table), "--out", str(out)]) == 0
+        scores.append(out.read_text())
+        found = propose(number(clinics, "t_lh"), home=clinics["home"], data=str(table))
+        answers.append(found.verdict)
+    assert scores[0] == scores[1]
+    assert scores[0].count("\n") == 501
+    assert answers[0].comparison == answers[1].comparison
+    assert answers[0].comparison is not None
