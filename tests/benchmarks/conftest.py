@@ -1,0 +1,3 @@
+"""What the peers change as they are imported is meant for their own process."""
+
+collect_ignore_glob = ["peers/*"]
