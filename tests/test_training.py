@@ -18,6 +18,7 @@ import pytest
 
 from respredict import registry
 from respredict.bundle import champion
+from respredict.cli import main
 from respredict.cohort import outcome_columns, read_cohort
 from respredict.config import Settings, ValidationSettings
 from respredict.errors import BundleError, CohortError, RegistryError
@@ -217,11 +218,14 @@ def test_every_entry_point_is_there_typed_and_with_a_default():
             assert parameter.default is not None or (name, parameter.name) == ("update", "data")
 
 
-def test_a_validation_is_logged_to_the_run_of_its_version(in_trained):
+def test_a_validation_is_logged_to_the_run_of_its_version(in_trained, tmp_path, capsys):
     """``train --validate`` leaves report.json and every number of it beside the model."""
     import mlflow
 
-    made = in_trained["trained"]
+    made, page = in_trained["trained"], tmp_path / "report.html"
+    assert main(["report", "champion", "--out", str(page)]) == 2
+    assert "Run: respredict train --validate" in capsys.readouterr().err
+    assert not page.exists()
     small = ValidationSettings(candidates=("published",), resamples=20, jobs=1)
     settings = dataclasses.replace(Settings().with_cohort(COHORT), validation=small)
     said: list[str] = []

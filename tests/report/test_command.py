@@ -33,12 +33,6 @@ def validated(in_trained):
     file.unlink()
 
 
-def test_a_version_that_was_not_validated_is_refused_with_the_remedy(in_trained, tmp_path):
-    with pytest.raises(RegistryError, match=r"must be validated.*Run: respredict train --validate"):
-        run("champion", "--out", tmp_path / "report.html")
-    assert not (tmp_path / "report.html").exists()
-
-
 def test_every_document_is_written(validated, tmp_path, capsys):
     files = {name: tmp_path / name for name in ("r.html", "c.json", "f.json", "e.json")}
     code = run("champion", "--out", files["r.html"], "--card", files["c.json"], "--forms",
