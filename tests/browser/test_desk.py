@@ -52,16 +52,19 @@ def clean(visitor):
 
 
 def press(visitor, words):
-    """Press the button of these words."""
-    visitor.driver.find_element("xpath", f"//main//button[normalize-space()='{words}']").click()
+    """Press the button of these words, which leads to another page."""
+    with visitor.leaving():
+        visitor.driver.find_element("xpath", f"//main//button[normalize-space()='{words}']").click()
 
 
 def settled(visitor):
-    """Wait until the page has what was asked for."""
-    for _ in range(100):
-        if "looks again by itself" not in visitor.text("main"):
-            return
-        time.sleep(0.2)
+    """Wait until the page has what was asked for; it looks again by itself until then."""
+    from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    left = (NoSuchElementException, StaleElementReferenceException)
+    wait = WebDriverWait(visitor.driver, 20, poll_frequency=0.2, ignored_exceptions=left)
+    wait.until(lambda _: "looks again by itself" not in visitor.text("main"))
 
 
 def scored(served):
@@ -81,7 +84,8 @@ def test_from_a_date_to_a_verified_explanation(auditor, served, tmp_path):
     auditor.score()
     day = record.time.date().isoformat()
     assert f"from={day}" in auditor.driver.current_url
-    auditor.find(f'a[href="/audit/decisions/{record.sequence}"]').click()
+    with auditor.leaving():
+        auditor.find(f'a[href="/audit/decisions/{record.sequence}"]').click()
     assert auditor.text(".headline .big") == percent(record.risk)
     assert "✓ Sum" in auditor.text(".desk-marks")
     assert "✓ Record" in auditor.text(".desk-marks")
@@ -101,7 +105,8 @@ def taken(visitor, served, folder):
     """Download the evidence pack, and verify it with its own script."""
     told = {"behavior": "allow", "downloadPath": str(folder)}
     visitor.driver.execute_cdp_cmd("Browser.setDownloadBehavior", told)
-    press(visitor, "Download the evidence pack")
+    button = "//main//button[normalize-space()='Download the evidence pack']"
+    visitor.driver.find_element("xpath", button).click()
     for _ in range(100):
         found = list(folder.glob("*.zip"))
         if found:
@@ -155,7 +160,8 @@ def test_two_versions_are_compared(auditor, decided):
     press(auditor, "Compare")
     assert "Whose explanation moved furthest" in auditor.text("main")
     clean(auditor)
-    auditor.find("#furthest ~ .scroll tbody a").click()
+    with auditor.leaving():
+        auditor.find("#furthest ~ .scroll tbody a").click()
     assert "What moved it" in auditor.text("main")
     auditor.go(f"/audit/models/{decided[1][7:]}")
     assert "What it went by" in auditor.text("main")
