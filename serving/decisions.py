@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -19,17 +18,15 @@ from respredict.audit.notes import LONGEST, notes_about, record_note
 from respredict.audit.replaying import replay
 from respredict.audit.selecting import one
 from respredict.audit.verifying import as_told
-from respredict.errors import LedgerError, NoRecordError, Problem
-from respredict.ledger.entry import Entry
+from respredict.errors import NoRecordError, Problem
 from respredict.ledger.record import Record
 from respredict.ledger.verify import verify
-from serving.filters import Listed, read_query
+from serving.filters import read_query
 from serving.problems import RefusedError
+from serving.reads import actor_of, note_read, note_reads
 
 __all__ = ["listed", "noted", "replayed", "shown", "verified"]
 
-_RECORD_SECONDS = 2.5
-_ABOUT_MEN = ("decision", "batch", "outcome", "amendment")
 #: Work of seconds is done once at a time in a worker.
 _verifying, _replaying = threading.Lock(), threading.Lock()
 
@@ -70,42 +67,13 @@ def _alone(lock: threading.Lock, work: Any, request: Request) -> Any:
         lock.release()
 
 
-def _record_reading(request: Request, record: Record) -> None:
-    """Record that what is said of a man is read, before it is shown."""
-    if record.kind in _ABOUT_MEN and record.payload is not None:
-        told = json.dumps({"read": "GET /v1/decisions/{id}"}).encode()
-        entry = Entry(kind="read", actor=_actor(request), about=record.sequence, answer=told)
-        _durably(request, entry)
-
-
-def _record_listing(request: Request, asked: Listed, records: Sequence[Record]) -> None:
-    """Record that a page was read, as one record; of whom, if one man's were asked for."""
-    told = {"read": "GET /v1/decisions", "records": [record.sequence for record in records]}
-    entry = Entry(
-        kind="read",
-        actor=_actor(request),
-        answer=json.dumps(told).encode(),
-        pseudonym=asked.asked.pseudonym or "",
-    )
-    _durably(request, entry)
-
-
-def _durably(request: Request, entry: Entry) -> None:
-    """Append by the writer of this process, which waits for nobody long."""
-    try:
-        request.app.state.service.ledger.append_now(entry, timeout=_RECORD_SECONDS)
-    except TimeoutError as error:
-        msg = f"the ledger must answer in {_RECORD_SECONDS} s, got no answer. Try again."
-        raise LedgerError(msg, "locked") from error
-
-
 def _listed(request: Request) -> dict[str, Any]:
     asked = read_query(request.scope["respredict.query"])
     page = request.app.state.service.reader.find(
         asked.asked, after=asked.before, limit=asked.limit, newest_first=True
     )
-    if page.records:
-        _record_listing(request, asked, page.records)
+    told = [record.sequence for record in page.records]
+    note_reads(request, told, "GET /v1/decisions", pseudonym=asked.asked.pseudonym or "")
     return {"records": [_head(record) for record in page.records], "before": page.after}
 
 
@@ -120,7 +88,7 @@ def _found(request: Request, *, kind: str | None = None) -> Record:
 
 def _shown(request: Request) -> bytes:
     record, service = _found(request), request.app.state.service
-    _record_reading(request, record)
+    note_read(request, record, "GET /v1/decisions/{id}")
     head = {
         **_head(record),
         "commitment": record.commitment.hex(),
@@ -146,7 +114,7 @@ def _verbatim(recorded: bytes) -> bytes:
 
 def _replayed(request: Request) -> dict[str, Any]:
     record, service = _found(request, kind="decision"), request.app.state.service
-    return replay(service.home, [record], actor=_actor(request))[0].as_dict()
+    return replay(service.home, [record], actor=actor_of(request))[0].as_dict()
 
 
 def _noted(request: Request, text: str) -> dict[str, Any]:
@@ -154,7 +122,7 @@ def _noted(request: Request, text: str) -> dict[str, Any]:
     if record.erased:
         msg = f"a note must be on what a record says, got an erased one {record.sequence}."
         raise NoRecordError(msg)
-    receipt = record_note(service.home, about=record.sequence, text=text, actor=_actor(request))
+    receipt = record_note(service.home, about=record.sequence, text=text, actor=actor_of(request))
     return {"sequence": receipt.sequence, "hash": receipt.hash, "about": record.sequence}
 
 
@@ -193,7 +161,3 @@ def _head(record: Record) -> dict[str, Any]:
         "erased": record.erased,
         "hash": record.hash.hex(),
     }
-
-
-def _actor(request: Request) -> str:
-    return str(request.scope["respredict.identity"].id)

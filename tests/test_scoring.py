@@ -9,9 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from respredict.bundle import Extras, write_bundle
 from respredict.errors import RequestError
+from respredict.model.candidates import build_candidate
 from respredict.schema.analytes import ANALYTES, analyte
+from respredict.scoring import Scorer
+from respredict.simulate import draw
+from respredict.uncertainty.kinds import refit
 from tests.conftest import PUBLISHED_MAN
+from tests.drawn_men import matrix
 
 TODAY = datetime.date(2026, 11, 21)
 
@@ -223,3 +229,25 @@ def test_no_request_gets_a_number_that_is_none(scorer, body):
         math.log(told["probability"] / (1 - told["probability"])), abs=1e-9
     )
     assert explanation["max_error"] <= 1e-9
+
+
+@pytest.mark.parametrize("candidate", ["splines", "boosting"])
+def test_a_curved_model_answers_with_both_intervals(candidate, scorer, tmp_path):
+    """Alone and among others, the probability lies within what other men, or blood, would give."""
+    drawn = draw(250, seed=11)
+    X, y = matrix(drawn), drawn.latent["improved"].to_numpy().astype(int)
+
+    def build():
+        return build_candidate(candidate, random_state=1)
+
+    fitted = build().fit(X, y)
+    extras = Extras(refit(build, X, y, seed=1, fitted=fitted, n_refits=20))
+    curved = Scorer(write_bundle(tmp_path, fitted, scorer.bundle.meta, extras))
+    (alone, among) = curved.score(PUBLISHED_MAN), curved.score_many([PUBLISHED_MAN] * 3)[1]
+    told = alone["improvement"]
+    for name in ("interval", "redraw_interval"):
+        low, high = told[name]
+        assert 0 < low < high < 1, name
+    low, high = told["redraw_interval"]
+    assert low < told["probability"] < high
+    assert among["improvement"]["probability"] == told["probability"]

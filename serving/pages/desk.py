@@ -18,9 +18,9 @@ from respredict.ledger.record import Record
 from respredict.words.phrases import short_cautions
 from serving.filters import STATUSES
 from serving.pages.desk_find import Search, read_search
-from serving.pages.desk_reads import note_reads
 from serving.pages.form import read_posted
 from serving.pages.layout import page
+from serving.reads import note_reads
 
 __all__ = ["Row", "decisions", "versions"]
 

@@ -16,10 +16,10 @@ from respredict.ledger.record import Record
 from respredict.schema.request import Request as Man
 from serving.pages.charts import Scale
 from serving.pages.desk_counts import counted, waiting
-from serving.pages.desk_reads import note_reads
 from serving.pages.desk_sample import men_of, records_of
 from serving.pages.desk_versions import every_version, named, scorer_of
 from serving.pages.layout import page
+from serving.reads import note_reads
 
 __all__ = ["compared"]
 

@@ -26,12 +26,12 @@ from respredict.ledger.reading import Reader
 from respredict.ledger.record import Record
 from respredict.words.phrases import label
 from serving.pages.desk import versions
-from serving.pages.desk_reads import actor_of, note_read, note_reads
 from serving.pages.desk_words import difference_rows, record_rows
 from serving.pages.form import read_posted
 from serving.pages.layout import page
 from serving.pages.result import figures
 from serving.problems import RefusedError
+from serving.reads import actor_of, note_read, note_reads
 
 __all__ = ["packed", "packed_many", "replayed", "shown"]
 

@@ -20,11 +20,11 @@ from serving.pages.charts import Scale
 from serving.pages.desk_charts import cloud, swarm
 from serving.pages.desk_counts import counted, waiting
 from serving.pages.desk_jobs import Job, ask
-from serving.pages.desk_reads import note_reads
 from serving.pages.desk_sample import men_of, records_of
 from serving.pages.desk_versions import Version, every_version, named, scorer_of
 from serving.pages.desk_words import fifth_rows
 from serving.pages.layout import page
+from serving.reads import note_reads
 
 __all__ = ["model", "models"]
 

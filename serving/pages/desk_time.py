@@ -19,10 +19,10 @@ from serving.pages.desk import versions
 from serving.pages.desk_charts import spans, stacks
 from serving.pages.desk_counts import counted, waiting
 from serving.pages.desk_find import read_search
-from serving.pages.desk_reads import note_reads
 from serving.pages.desk_sample import records_of
 from serving.pages.desk_words import period_rows, share_rows
 from serving.pages.layout import page
+from serving.reads import note_reads
 
 __all__ = ["shown"]
 

@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 
 from respredict.bundle import Bundle
 from respredict.explain import Explained, Explainer, One
-from respredict.model.affine import affine
 from respredict.model.candidates import PREDICTORS
 from respredict.model.compiled import Known
 from respredict.schema.analytes import ANALYTES, analyte
 from respredict.schema.quantities import Quantity
 from respredict.schema.request import Request
-from respredict.uncertainty.redraw import Redraw, blood_noise
+from respredict.uncertainty.kinds import build_redraw
 from respredict.uncertainty.support import Seen, SupportResult
 
 __all__ = ["LEVEL", "Calculator", "Figures", "Numbers"]
@@ -107,10 +106,8 @@ class Calculator:
         self._readers = [_reader(column) for column in bundle.meta["columns"]]
         worsening = bundle.extras.worsening
         self._worsening = worsening and Explainer(worsening, self.inputs)
-        imputer, straight = bundle.pipeline[0], affine(bundle.pipeline)
-        self._values = len(imputer.mean_)
-        noise = blood_noise(self.inputs, self._values)
-        self._redraw = straight and Redraw(imputer.mean_, imputer.covariance_, noise, *straight)
+        self._values = len(bundle.pipeline[0].mean_)
+        self._redraw = build_redraw(bundle.pipeline, self.inputs)
 
     def matrix(self, requests: Sequence[Request]) -> NDArray[np.float64]:
         """Return the model matrix of some requests, in the pipeline's columns.
@@ -150,8 +147,7 @@ class Calculator:
         low = high = again_low = again_high = None
         if refits is not None:
             low, high = refits.interval(*known, level=LEVEL)
-        if self._redraw is not None:
-            again_low, again_high = self._redraw.interval(*known, level=LEVEL)
+        again_low, again_high = self._redraw.interval(*known, level=LEVEL)
         checked = None if support is None else support.check(known[0], known[1], known[2], stated)
         return Numbers(explained, low, high, again_low, again_high, checked, self._worsened(X))
 
@@ -223,7 +219,7 @@ class Calculator:
         return Figures(
             self._explainer.explain_one(known),
             None if refits is None else refits.interval_of(known, level=LEVEL),
-            None if self._redraw is None else self._redraw.interval_of(known, level=LEVEL),
+            self._redraw.interval_of(known, level=LEVEL),
             _taken(worsened or (), 0),
         )
 

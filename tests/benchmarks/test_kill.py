@@ -136,6 +136,4 @@ def test_no_kill_loses_an_answer(in_trained, tmp_path):
             assert record.hash.hex() == told["hash"]
             assert content.startswith(record.payload.answer[:-1])
     assert verify(home).ok
-    assert dearest < 10
-    if os.getloadavg()[0] < 2 * (os.cpu_count() or 1):  # else the others' work is measured
-        assert slowest < 10
+    assert slowest < 10

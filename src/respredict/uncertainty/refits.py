@@ -19,13 +19,13 @@ from respredict.model.affine import affine
 from respredict.model.compiled import Known
 from respredict.model.patterns import by_kind
 from respredict.uncertainty.ensemble import Plan, prepare, score, score_one
+from respredict.uncertainty.resampling import resamples
 
 __all__ = ["Refits", "fit_refits"]
 
 Floats = NDArray[np.float64]
 
 _KIND = "affine"  # a model of another kind gets a class and a word of its own
-_FEWEST, _DRAWS = 5, 1000  # different men of each class in a resample; tries to draw one
 _TOLERANCE = 1e-5  # of the imputer in a resample, in standard deviations
 _MEN_AT_ONCE = 256  # times 200 refits: 400 kB, which a cache holds
 _PATTERNS_KEPT = 256
@@ -278,9 +278,6 @@ def fit_refits(
     >>> fit_refits(build, men, improved, n_refits=5, seed=1, fitted=fitted).slopes.shape
     (5, 2)
     """
-    if n_refits < 1:
-        msg = f"n_refits must be at least 1, got {n_refits}. Use 200."
-        raise ValueError(msg)
     if affine(fitted) is None:
         say("no refits: this kind of model has no interval yet")
         return None
@@ -288,28 +285,12 @@ def fit_refits(
     measured = fitted[0].split(np.asarray(X, dtype=np.float64))[0]
     known = ~np.isnan(measured[:, : len(fitted[0].columns_)])
     classes, outcome = np.unique(np.asarray(y), return_inverse=True)
-    random, learnt = np.random.default_rng(seed), []
-    for _ in range(n_refits):
-        weight = _resample(random, outcome, known)
+    learnt = []
+    for weight in resamples(outcome, known, seed=seed, n_resamples=n_refits):
         rows = np.flatnonzero(weight)
         men = (X.iloc[rows], classes[outcome[rows]], weight[rows])
         learnt.append(_refit(build(), *men, fitted[0]))
     return Refits(*(np.stack(values) for values in zip(*learnt, strict=True)))
-
-
-def _resample(
-    random: np.random.Generator, outcome: NDArray[np.int64], known: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    """Draw how often each man counts, until everything can be learnt from them."""
-    n = len(outcome)
-    for _ in range(_DRAWS):
-        weight = random.multinomial(n, np.full(n, 1.0 / n))
-        drawn = weight > 0
-        of_each = np.bincount(outcome[drawn], minlength=2)
-        if of_each.min() >= _FEWEST and known[drawn].any(axis=0).all():
-            return weight
-    msg = f"y must hold {_FEWEST} men of each class, got {outcome.sum()} in one of {n}. Pool sites."
-    raise ValueError(msg)
 
 
 def _refit(

@@ -43,7 +43,7 @@ def note_read(request: Request, record: Record, how: str) -> None:
     record : Record
         With its payload; nothing is recorded of one that was erased or is about no man.
     how : str
-        By which page.
+        By which page or address.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def note_reads(
     sequences : sequence of int
         Of which records; nothing is recorded of none.
     how : str
-        By which page.
+        By which page or address.
     pseudonym : str, default=""
         Whose, if one man's were asked for; an erasure of him takes the record along.
 
