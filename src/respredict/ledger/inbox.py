@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 
 from respredict.errors import LedgerError
 from respredict.ledger.waiting import Waiting
@@ -13,14 +14,20 @@ __all__ = ["WAITING", "Inbox"]
 
 #: Appends that may wait; more would only wait in vain.
 WAITING = 4_096
+#: Turns of an event loop without another append after which it counts as having no more: a
+#: request takes two from its first byte to its append.
+_IDLE_TURNS = 2
+#: How long a busy event loop may keep what waits.
+_HOLD_SECONDS = 0.01
 
 
 class Inbox:
     """What waits; callers put, one writer takes.
 
-    What the tasks of an event loop append in one of its turns is handed over together, at
-    the turn's end. Tasks that were answered together ask again together, so they share
-    commits without anybody waiting for others to come.
+    What the tasks of an event loop append is handed over together, as soon as the loop has
+    nothing else to do, or after ``_HOLD_SECONDS``. The writer then has the interpreter to
+    itself, where it would else wait for the loop at every statement, and the loop for the
+    writer; and tasks that were answered together ask again together, and share a commit.
     """
 
     def __init__(self) -> None:
@@ -58,7 +65,8 @@ class Inbox:
                 self._turns[loop].append(waiting)
             else:
                 self._turns[loop] = [waiting]
-                loop.call_soon(self._end_turn, loop)
+                until = time.monotonic() + _HOLD_SECONDS
+                loop.call_soon(self._end_turn, loop, 1, _IDLE_TURNS, until)
 
     def take(self, most: int, seconds: float) -> tuple[list[Waiting], bool]:
         """Return what waits and is still wanted, once there is something.
@@ -98,8 +106,19 @@ class Inbox:
                 self._turns.clear()
                 self._queue.put(None)
 
-    def _end_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _end_turn(
+        self, loop: asyncio.AbstractEventLoop, seen: int, left: int, until: float
+    ) -> None:
+        """Hand over what a loop has appended, or look again after its next turn.
+
+        ``seen`` is what had been appended a turn ago, ``left`` the idle turns to go.
+        """
         with self._lock:
-            turn = self._turns.pop(loop, None)
-            if turn:
-                self._queue.put(turn)
+            turn = self._turns.get(loop)
+            if turn is None:  # closed meanwhile
+                return
+            left = left - 1 if len(turn) == seen else _IDLE_TURNS
+            if left and time.monotonic() < until:
+                loop.call_soon(self._end_turn, loop, len(turn), left, until)
+            else:
+                self._queue.put(self._turns.pop(loop))
