@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from respredict.model.candidates import CANDIDATES, PREDICTORS, build_candidate
 from respredict.simulate import draw
-from respredict.uncertainty.curved import fit_curved_refits
 from respredict.uncertainty.curved_redraw import CurvedRedraw
+from respredict.uncertainty.kinds import refit
 from respredict.uncertainty.redraw import blood_noise
 from tests.drawn_men import groups, matrix
 
@@ -74,7 +74,7 @@ def test_the_interval_covers_the_mean_of_fresh_models(name: str) -> None:
         own, y = clinic(600, 20_000 + seed)
         fitted = build_candidate(name).fit(own, y)
         start = time.process_time()
-        refits = fit_curved_refits(
+        refits = refit(
             lambda: build_candidate(name), own, y, seed=seed, fitted=fitted, n_refits=60
         )
         seconds += time.process_time() - start

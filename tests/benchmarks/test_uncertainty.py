@@ -12,8 +12,8 @@ from scipy.special import expit
 from respredict.model.affine import affine
 from respredict.model.candidates import PREDICTORS, build_pipeline
 from respredict.simulate import draw
+from respredict.uncertainty.kinds import refit
 from respredict.uncertainty.redraw import Redraw, blood_noise
-from respredict.uncertainty.refits import fit_refits
 from respredict.uncertainty.support import fit_support
 from tests.drawn_men import groups, matrix, mistyped
 
@@ -50,7 +50,7 @@ def test_the_interval_covers_the_mean_of_fresh_models(men):
     for clinic in range(30):
         fitted, own, y = fit(men, 20_000 + clinic)
         start = time.perf_counter()
-        refits = fit_refits(build_pipeline, own, y, seed=clinic, fitted=fitted)
+        refits = refit(build_pipeline, own, y, seed=clinic, fitted=fitted)
         seconds += time.perf_counter() - start
         men_as_split = fitted[0].split(X.to_numpy())
         low, high = refits.interval(*men_as_split)
@@ -160,7 +160,7 @@ def test_one_man_costs_microseconds():
     """One complete man: interval 25, redraw 15, support 40; 10,000 intervals .4 s; 4 s to refit."""
     fitted, X, y = fit(600, 1)
     start = time.perf_counter()
-    refits = fit_refits(build_pipeline, X, y, seed=1, fitted=fitted)
+    refits = refit(build_pipeline, X, y, seed=1, fitted=fitted)
     refitting = time.perf_counter() - start
     intercept, slopes = affine(fitted)
     noise = blood_noise(INPUTS, len(INPUTS))

@@ -18,9 +18,10 @@ from respredict.model.affine import affine
 from respredict.model.candidates import PREDICTORS, build_candidate
 from respredict.model.compiled import CompiledImputer
 from respredict.model.joint_normal import conditional_mean
-from respredict.uncertainty.curved import CurvedRefits, fit_curved_refits
+from respredict.uncertainty.curved import CurvedRefits
 from respredict.uncertainty.curved_redraw import CurvedRedraw
 from respredict.uncertainty.curves import curves_of
+from respredict.uncertainty.kinds import refit
 from respredict.uncertainty.redraw import Redraw, blood_noise
 
 WHICH = "hormones+semen"
@@ -36,7 +37,7 @@ def fitted(clinic, request):
         return build_candidate(request.param, WHICH)
 
     pipeline = build().fit(X, y)
-    refits = fit_curved_refits(build, X, y, n_refits=10, seed=3, fitted=pipeline)
+    refits = refit(build, X, y, n_refits=10, seed=3, fitted=pipeline)
     return pipeline, refits, clinic(150, 2)[0]
 
 
@@ -122,7 +123,7 @@ def test_the_same_seed_draws_the_same_refits(clinic, name) -> None:
 
     pipeline = build().fit(X, y)
     first, again, other = (
-        fit_curved_refits(build, X, y, n_refits=2, seed=seed, fitted=pipeline) for seed in (8, 8, 9)
+        refit(build, X, y, n_refits=2, seed=seed, fitted=pipeline) for seed in (8, 8, 9)
     )
     assert first.to_bytes() == again.to_bytes() != other.to_bytes()
     assert (np.ptp(first.mean[:, :6], axis=0) > 0).all()
@@ -205,7 +206,7 @@ def test_a_model_without_arrays_has_no_refits(clinic) -> None:
     parts = build_candidate("zero", WHICH)
     foreign = make_pipeline(parts[0], parts[1], LogisticRegression(max_iter=10_000)).fit(X, y)
     told: list[str] = []
-    assert fit_curved_refits(lambda: None, X, y, seed=1, fitted=foreign, say=told.append) is None
+    assert refit(lambda: None, X, y, seed=1, fitted=foreign, say=told.append) is None
     assert told == ["no refits: this kind of model has no interval yet"]
 
 
@@ -222,7 +223,7 @@ def test_a_level_or_number_out_of_range_is_told(clinic, fitted) -> None:
     for wrong, n, message in ((y, 0, "n_refits must be at least 1, got 0"),
                               (few, 1, "5 men of each class, got 1 in one of 150")):  # fmt: skip
         with pytest.raises(ValueError, match=message):
-            fit_curved_refits(lambda: None, X, wrong, n_refits=n, seed=1, fitted=pipeline)
+            refit(lambda: None, X, wrong, n_refits=n, seed=1, fitted=pipeline)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from respredict.errors import BundleError
 from respredict.model.candidates import build_pipeline
 from respredict.model.joint_normal import conditional_mean
 from respredict.simulate import draw
-from respredict.uncertainty.refits import Refits, fit_refits
+from respredict.uncertainty.kinds import refit
+from respredict.uncertainty.refits import Refits
 from tests.drawn_men import groups, matrix
 
 
@@ -26,7 +27,7 @@ def fitted(clinic):
     """Return a model, 20 refits and 2,000 men with every pattern of missing and censored."""
     X, y = clinic(400, 1)
     pipeline = build().fit(X, y)
-    refits = fit_refits(build, X, y, n_refits=20, seed=3, fitted=pipeline)
+    refits = refit(build, X, y, n_refits=20, seed=3, fitted=pipeline)
     return pipeline, refits, pipeline[0].split(clinic(2000, 2)[0].to_numpy())
 
 
@@ -75,10 +76,10 @@ def test_the_same_seed_draws_the_same_refits(clinic):
     """Nothing but the seed decides, also not numpy's global state."""
     X, y = clinic(150, 4)
     pipeline = build().fit(X, y)
-    first = fit_refits(build, X, y, n_refits=3, seed=8, fitted=pipeline)
+    first = refit(build, X, y, n_refits=3, seed=8, fitted=pipeline)
     np.random.seed(5)  # noqa: NPY002 - the global state is the point
-    again = fit_refits(build, X, y, n_refits=3, seed=8, fitted=pipeline)
-    other = fit_refits(build, X, y, n_refits=3, seed=9, fitted=pipeline)
+    again = refit(build, X, y, n_refits=3, seed=8, fitted=pipeline)
+    other = refit(build, X, y, n_refits=3, seed=9, fitted=pipeline)
     assert first.to_bytes() == again.to_bytes() != other.to_bytes()
 
 
@@ -89,7 +90,7 @@ def test_everything_is_chosen_again(clinic):
     def ridge():
         return build_pipeline("hormones+semen", "zero")
 
-    refits = fit_refits(ridge, X, y, n_refits=6, seed=1, fitted=ridge().fit(X, y))
+    refits = refit(ridge, X, y, n_refits=6, seed=1, fitted=ridge().fit(X, y))
     for values in (refits.intercept, refits.slopes, refits.mean, refits.covariance):
         assert (np.ptp(values[..., :6], axis=0) > 0).any()
 
@@ -149,7 +150,7 @@ def test_a_curved_model_has_no_refits(clinic):
     pipeline = build()
     curved = make_pipeline(pipeline[0], pipeline[1], LogisticRegression(max_iter=10_000))
     told: list[str] = []
-    nothing = fit_refits(build, X, y, seed=1, fitted=curved.fit(X, y), say=told.append)
+    nothing = refit(build, X, y, seed=1, fitted=curved.fit(X, y), say=told.append)
     assert nothing is None
     assert told == ["no refits: this kind of model has no interval yet"]
 
@@ -162,11 +163,11 @@ def test_a_level_or_number_out_of_range_is_told(clinic, fitted):
     X, y = clinic(150, 4)
     pipeline = build().fit(X, y)
     with pytest.raises(ValueError, match="n_refits must be at least 1, got 0"):
-        fit_refits(build, X, y, n_refits=0, seed=1, fitted=pipeline)
+        refit(build, X, y, n_refits=0, seed=1, fitted=pipeline)
     few = np.zeros(len(X), dtype=int)
     few[:1] = 1
     with pytest.raises(ValueError, match="hold 5 men of each class, got 1 in one of 150"):
-        fit_refits(build, X, few, n_refits=1, seed=1, fitted=pipeline)
+        refit(build, X, few, n_refits=1, seed=1, fitted=pipeline)
 
 
 def test_the_interval_covers_the_mean_of_fresh_models():
@@ -182,7 +183,7 @@ def test_the_interval_covers_the_mean_of_fresh_models():
         drawn = draw(600, seed=200 + seed)
         own, y = matrix(drawn), drawn.latent["improved"].astype(int)
         pipeline = build_pipeline().fit(own, y)
-        refits = fit_refits(build_pipeline, own, y, n_refits=60, seed=seed, fitted=pipeline)
+        refits = refit(build_pipeline, own, y, n_refits=60, seed=seed, fitted=pipeline)
         men = pipeline[0].split(X.to_numpy())
         low, high = refits.interval(*men)
         covered.append((low < mean) & (mean < high))

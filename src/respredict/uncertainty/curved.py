@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
@@ -15,23 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from respredict.errors import BundleError
-from respredict.model.candidates import fit_counted
 from respredict.model.compiled import Known
 from respredict.model.patterns import MEASURED, by_kind
 from respredict.uncertainty.curves import KINDS, SplineCurves, TreeCurves, curves_of
 from respredict.uncertainty.ensemble import Plan, prepare, score
-from respredict.uncertainty.resampling import percentile_bounds, resamples
+from respredict.uncertainty.resampling import percentile_bounds
+from respredict.uncertainty.stored import moments, read_arrays, write_arrays
 
-__all__ = ["CurvedRefits", "fit_curved_refits"]
+__all__ = ["CurvedRefits"]
 
 Floats = NDArray[np.float64]
 
 _MEN_AT_ONCE = 64  # times 200 refits and a few columns: what a cache holds
 _PATTERNS_KEPT = 256
-_DATE = (1980, 1, 1, 0, 0, 0)
-_NOT_READ = (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
 _IMPUTER = ("mean", "covariance")
-_STORED = {"f": "<f8", "i": "<i8"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,17 +159,27 @@ class CurvedRefits:
 
     def to_bytes(self) -> bytes:
         """Write the arrays as an ``.npz`` file: the same bytes for the same refits."""
-        content = io.BytesIO()
         arrays = {of.name: getattr(self.curves, of.name) for of in fields(self.curves)}
         arrays |= {name: getattr(self, name) for name in _IMPUTER}
-        with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
-            for name, value in arrays.items():
-                member = io.BytesIO()
-                stored = np.asarray(value, _STORED[value.dtype.kind], "C")
-                np.save(member, stored, allow_pickle=False)
-                file = zipfile.ZipInfo(f"{self.curves.kind}_{name}.npy", _DATE)
-                archive.writestr(file, member.getvalue())
-        return content.getvalue()
+        return write_arrays({f"{self.curves.kind}_{name}": v for name, v in arrays.items()})
+
+    @classmethod
+    def of(cls, pipelines: Sequence[Any]) -> CurvedRefits:
+        """Read fitted pipelines into arrays.
+
+        Parameters
+        ----------
+        pipelines : sequence of sklearn.pipeline.Pipeline
+            At least one, all built alike, of a kind that has arrays.
+
+        Returns
+        -------
+        CurvedRefits
+            One for each.
+        """
+        curves = curves_of(pipelines)
+        assert curves is not None
+        return cls(curves, *moments(pipelines))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> CurvedRefits:
@@ -196,12 +200,7 @@ class CurvedRefits:
         BundleError
             If it is no such file, or holds other arrays or shapes.
         """
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as held:
-                arrays = {name: held[name] for name in held.files}
-        except _NOT_READ as error:
-            msg = f"the refits must be an .npz file of numbers, got {error}. Train the model again."
-            raise BundleError(msg) from error
+        arrays = read_arrays(content)
         for kind, of in KINDS.items():
             wanted = {f"{kind}_{part.name}": part.type for part in fields(of)}
             whole = [*wanted, *(f"{kind}_{name}" for name in _IMPUTER)]
@@ -223,68 +222,6 @@ class CurvedRefits:
             slopes[:, j] = 1.0
             plans[j] = prepare(kind, np.zeros(n), slopes, self.mean, self.covariance)
         return plans
-
-
-def fit_curved_refits(
-    build: Callable[[], Any], X: Any, y: ArrayLike, *, seed: int, fitted: Any,
-    n_refits: int = 200, say: Callable[[str], None] = lambda _: None,
-) -> CurvedRefits | None:  # fmt: skip
-    """Fit a curved model again to resamples of its men, choosing everything anew.
-
-    Parameters
-    ----------
-    build : callable
-        Returns the unfitted pipeline.
-    X : DataFrame of shape (n_patients, n_columns)
-        One row a man, as the pipeline takes it.
-    y : array-like of shape (n_patients,)
-        Two classes.
-    seed : int
-        The same seed draws the same resamples.
-    fitted : sklearn.pipeline.Pipeline
-        ``build()`` fitted to all men: the imputers start from its own.
-    n_refits : int, default=200
-        At least 1.
-    say : callable, default: silent
-        Told what is done.
-
-    Returns
-    -------
-    CurvedRefits or None
-        None, and said, for a model of another kind.
-
-    Raises
-    ------
-    ValueError
-        If ``n_refits`` is below 1, or a class has too few men to be resampled.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from respredict.model.candidates import build_candidate, matrix_columns
-    >>> men = pd.DataFrame([[200.0 + 10 * i, 2.0 + i % 7, 0, 0] for i in range(40)],
-    ...                    columns=matrix_columns("t_lh"))
-    >>> build, improved = lambda: build_candidate("splines", "t_lh"), men["lh_iu_l"] < 5
-    >>> fitted = build().fit(men, improved)
-    >>> fit_curved_refits(build, men, improved, n_refits=5, seed=1, fitted=fitted).mean.shape
-    (5, 2)
-    """
-    if curves_of([fitted]) is None:
-        say("no refits: this kind of model has no interval yet")
-        return None
-    say(f"refitting to {n_refits} resamples")
-    measured = fitted[0].split(np.asarray(X, dtype=np.float64))[0]
-    known = ~np.isnan(measured[:, : len(fitted[0].columns_)])
-    classes, outcome = np.unique(np.asarray(y), return_inverse=True)
-    again = [
-        fit_counted(build(), X, classes[outcome], counts, start=fitted)
-        for counts in resamples(outcome, known, seed=seed, n_resamples=n_refits)
-    ]
-    curves = curves_of(again)
-    assert curves is not None
-    imputers = [pipeline[0] for pipeline in again]
-    mean = np.stack([imputer.mean_ for imputer in imputers])
-    return CurvedRefits(curves, mean, np.stack([imputer.covariance_ for imputer in imputers]))
 
 
 def _as(value: NDArray[Any], *, integer: bool) -> NDArray[Any]:

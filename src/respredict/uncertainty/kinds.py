@@ -7,14 +7,17 @@ import zipfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from respredict.model.affine import affine
-from respredict.uncertainty.curved import CurvedRefits, fit_curved_refits
+from respredict.model.candidates import fit_counted
+from respredict.uncertainty.curved import CurvedRefits
 from respredict.uncertainty.curved_redraw import CurvedRedraw
-from respredict.uncertainty.curves import KINDS
+from respredict.uncertainty.curves import KINDS, curves_of
 from respredict.uncertainty.redraw import Redraw, blood_noise
-from respredict.uncertainty.refits import Refits, fit_refits
+from respredict.uncertainty.refits import Refits
+from respredict.uncertainty.resampling import resamples
 
 __all__ = ["build_redraw", "read_refits", "refit"]
 
@@ -36,7 +39,7 @@ def refit(
     seed : int
         The same seed draws the same resamples.
     fitted : sklearn.pipeline.Pipeline
-        ``build()`` fitted to all men.
+        ``build()`` fitted to all men: the imputers start from its own.
     n_refits : int, default=200
         At least 1.
     say : callable, default: silent
@@ -51,9 +54,36 @@ def refit(
     ------
     ValueError
         If ``n_refits`` is below 1, or a class has too few men to be resampled.
+
+    Notes
+    -----
+    A man drawn twice counts twice, in one fold. A resample with fewer than 5 different
+    men of either class, or no measured value in a column, is drawn again.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from respredict.model.candidates import build_pipeline, matrix_columns
+    >>> men = pd.DataFrame([[200.0 + 10 * i, 2.0 + i % 7, 0, 0] for i in range(40)],
+    ...                    columns=matrix_columns("t_lh"))
+    >>> build, improved = lambda: build_pipeline("t_lh"), men["lh_iu_l"] < 5
+    >>> fitted = build().fit(men, improved)
+    >>> refit(build, men, improved, n_refits=5, seed=1, fitted=fitted).slopes.shape
+    (5, 2)
     """
-    again = fit_curved_refits if affine(fitted) is None else fit_refits
-    return again(build, X, y, seed=seed, fitted=fitted, n_refits=n_refits, say=say)
+    straight = affine(fitted) is not None
+    if not straight and curves_of([fitted]) is None:
+        say("no refits: this kind of model has no interval yet")
+        return None
+    say(f"refitting to {n_refits} resamples")
+    measured = fitted[0].split(np.asarray(X, dtype=np.float64))[0]
+    known = ~np.isnan(measured[:, : len(fitted[0].columns_)])
+    classes, outcome = np.unique(np.asarray(y), return_inverse=True)
+    again = [
+        fit_counted(build(), X, classes[outcome], counts, start=fitted)
+        for counts in resamples(outcome, known, seed=seed, n_resamples=n_refits)
+    ]
+    return Refits.of(again) if straight else CurvedRefits.of(again)
 
 
 def read_refits(content: bytes) -> Refits | CurvedRefits:

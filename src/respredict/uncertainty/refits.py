@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -19,18 +16,15 @@ from respredict.model.affine import affine
 from respredict.model.compiled import Known
 from respredict.model.patterns import by_kind
 from respredict.uncertainty.ensemble import Plan, prepare, score, score_one
-from respredict.uncertainty.resampling import resamples
+from respredict.uncertainty.stored import moments, read_arrays, write_arrays
 
-__all__ = ["Refits", "fit_refits"]
+__all__ = ["Refits"]
 
 Floats = NDArray[np.float64]
 
 _KIND = "affine"  # a model of another kind gets a class and a word of its own
-_TOLERANCE = 1e-5  # of the imputer in a resample, in standard deviations
 _MEN_AT_ONCE = 256  # times 200 refits: 400 kB, which a cache holds
 _PATTERNS_KEPT = 256
-_DATE = (1980, 1, 1, 0, 0, 0)
-_NOT_READ = (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
 _ARRAYS = ("intercept", "slopes", "mean", "covariance")
 
 
@@ -175,13 +169,25 @@ class Refits:
 
     def to_bytes(self) -> bytes:
         """Write the arrays as an ``.npz`` file: the same bytes for the same refits."""
-        content = io.BytesIO()
-        with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
-            for name in _ARRAYS:
-                member = io.BytesIO()
-                np.save(member, np.asarray(getattr(self, name), "<f8", "C"), allow_pickle=False)
-                archive.writestr(zipfile.ZipInfo(f"{_KIND}_{name}.npy", _DATE), member.getvalue())
-        return content.getvalue()
+        return write_arrays({f"{_KIND}_{name}": getattr(self, name) for name in _ARRAYS})
+
+    @classmethod
+    def of(cls, pipelines: Sequence[Any]) -> Refits:
+        """Read fitted pipelines into arrays.
+
+        Parameters
+        ----------
+        pipelines : sequence of sklearn.pipeline.Pipeline
+            At least one, all built alike and affine.
+
+        Returns
+        -------
+        Refits
+            One for each.
+        """
+        lines = [line for line in map(affine, pipelines) if line is not None]
+        intercept, slopes = zip(*lines, strict=True)
+        return cls(np.array(intercept), np.stack(slopes), *moments(pipelines))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Refits:
@@ -202,18 +208,13 @@ class Refits:
         BundleError
             If it is no such file, or holds other arrays or shapes.
         """
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as held:
-                arrays = {name: np.asarray(held[name], dtype=np.float64) for name in held.files}
-        except _NOT_READ as error:
-            msg = f"the refits must be an .npz file of numbers, got {error}. Train the model again."
-            raise BundleError(msg) from error
+        arrays = read_arrays(content)
         wanted = [f"{_KIND}_{name}" for name in _ARRAYS]
         if sorted(arrays) != sorted(wanted):
             msg = (f"the refits must hold {', '.join(wanted)}, got {', '.join(sorted(arrays))}. "
                    "Use the version of respredict that wrote them.")  # fmt: skip
             raise BundleError(msg)
-        return cls(*(arrays[name] for name in wanted))
+        return cls(*(arrays[name].astype(np.float64) for name in wanted))
 
     def _prepare(self, kind: bytes) -> Plan:
         return prepare(kind, self.intercept, self.slopes, self.mean, self.covariance)
@@ -227,78 +228,3 @@ def _percentile(ordered: Floats, share: float) -> Any:
     low: Any
     low, high = map(ordered.item, ends) if ordered.ndim == 1 else (ordered[:, at] for at in ends)
     return low + (share * last - k) * (high - low)
-
-
-def fit_refits(
-    build: Callable[[], Any], X: Any, y: ArrayLike, *, seed: int, fitted: Any,
-    n_refits: int = 200, say: Callable[[str], None] = lambda _: None,
-) -> Refits | None:  # fmt: skip
-    """Fit the model again to resamples of its men, choosing everything anew.
-
-    Parameters
-    ----------
-    build : callable
-        Returns the unfitted pipeline.
-    X : DataFrame of shape (n_patients, n_columns)
-        One row a man, as the pipeline takes it.
-    y : array-like of shape (n_patients,)
-        Two classes.
-    seed : int
-        The same seed draws the same resamples.
-    fitted : sklearn.pipeline.Pipeline
-        ``build()`` fitted to all men: the imputers start from its own.
-    n_refits : int, default=200
-        At least 1.
-    say : callable, default: silent
-        Told what is done.
-
-    Returns
-    -------
-    Refits or None
-        None, and said, for a model that is no weighted sum of completed values.
-
-    Raises
-    ------
-    ValueError
-        If ``n_refits`` is below 1, or a class has too few men to be resampled.
-
-    Notes
-    -----
-    A man drawn twice counts twice, in one fold. A resample with fewer than 5 different
-    men of either class, or no measured value in a column, is drawn again.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from respredict.model.candidates import build_pipeline, matrix_columns
-    >>> men = pd.DataFrame([[200.0 + 10 * i, 2.0 + i % 7, 0, 0] for i in range(40)],
-    ...                    columns=matrix_columns("t_lh"))
-    >>> build, improved = lambda: build_pipeline("t_lh"), men["lh_iu_l"] < 5
-    >>> fitted = build().fit(men, improved)
-    >>> fit_refits(build, men, improved, n_refits=5, seed=1, fitted=fitted).slopes.shape
-    (5, 2)
-    """
-    if affine(fitted) is None:
-        say("no refits: this kind of model has no interval yet")
-        return None
-    say(f"refitting to {n_refits} resamples")
-    measured = fitted[0].split(np.asarray(X, dtype=np.float64))[0]
-    known = ~np.isnan(measured[:, : len(fitted[0].columns_)])
-    classes, outcome = np.unique(np.asarray(y), return_inverse=True)
-    learnt = []
-    for weight in resamples(outcome, known, seed=seed, n_resamples=n_refits):
-        rows = np.flatnonzero(weight)
-        men = (X.iloc[rows], classes[outcome[rows]], weight[rows])
-        learnt.append(_refit(build(), *men, fitted[0]))
-    return Refits(*(np.stack(values) for values in zip(*learnt, strict=True)))
-
-
-def _refit(
-    pipeline: Any, X: Any, y: NDArray[Any], weight: NDArray[np.int64], start: Any
-) -> tuple[float, Floats, Floats, Floats]:
-    pipeline[0].set_params(mean_init=start.mean_, covariance_init=start.covariance_, tol=_TOLERANCE)
-    counts = {f"{pipeline.steps[at][0]}__sample_weight": weight for at in (0, -1)}
-    pipeline.fit(X, y, **counts)
-    found = affine(pipeline)
-    assert found is not None
-    return found[0], found[1], pipeline[0].mean_, pipeline[0].covariance_
