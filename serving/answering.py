@@ -68,7 +68,8 @@ class Answer:
         self._send, self._scope, self.request_id = send, scope, request_id
         self._more, self._began = more, time.perf_counter()
         self._foreign = 0
-        self.started, self.entered, self.as_page = False, False, False
+        self.started, self.refused = False, False
+        self.entered, self.as_page = False, False
 
     async def send(self, message: Message) -> None:
         """Send a message on, in the form that every answer has.
@@ -102,6 +103,7 @@ class Answer:
         refusal : RefusedError
             Why.
         """
+        self.refused = True
         for rule in {rule_of(error) for error in refusal.errors} or {refusal.reason}:
             metrics.refused(refusal.code, rule)
         if self.as_page:

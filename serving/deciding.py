@@ -21,7 +21,8 @@ from respredict.ledger.record import new_id
 from respredict.ledger.writer import Ledger
 from respredict.schema.request import Request, read_request
 from respredict.scoring import Scorer, Told
-from serving.metrics import decided
+from serving.answering import rule_of
+from serving.metrics import BATCH, decided, refused
 
 __all__ = ["Asked", "Decider", "warm_up"]
 
@@ -185,6 +186,8 @@ class Decider:
                 rows.append(b"")
             else:
                 rows.append(_refused(row, man))
+                for rule in {rule_of(problem) for problem in man}:
+                    refused(BATCH, rule)
             if row % _CHUNK == _CHUNK - 1:
                 await asyncio.sleep(0)
         if entries:

@@ -81,7 +81,8 @@ def _found(request: Request, *, kind: str | None = None) -> Record:
     which = one(request.scope["respredict.named"]["id"])
     record: Record = request.app.state.service.reader.get(which)
     if kind is not None and record.kind != kind:
-        msg = f"the record must be of a {kind}, got {record.kind} in {record.sequence}. List them."
+        rule = f"the record must be of a {kind}, got {record.kind} in {record.sequence}"
+        msg = f"{rule}. GET /v1/decisions lists them."
         raise NoRecordError(msg)
     return record
 

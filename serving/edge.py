@@ -73,7 +73,11 @@ class Edge:
         elif "respredict.address" in scope:  # it came through the outside
             if scope["respredict.address"].slow:
                 await send(BEGUN)
-            await self.app(scope, receive, send)
+            try:
+                await self.app(scope, receive, send)
+            except Exception:
+                await send(BEGUN)  # BentoML's timeout would wait for an answer, and send none
+                raise
         else:
             await self._guard(self.app, scope, receive, send)
 
@@ -116,9 +120,12 @@ class Edge:
         except Exception as error:
             # Every failure becomes a problem body. A message may quote a value of the
             # body, so only its kind is logged.
-            _LOG.error("request %s failed: %s", answer.request_id, type(error).__name__)
-            if answer.started:
-                raise
+            failed = f"request {answer.request_id} failed: {type(error).__name__}"
+            _LOG.error(failed)
+            if answer.refused:  # somebody's own error page was replaced before
+                return
+            if answer.started:  # what was begun cannot be taken back: the connection is closed
+                raise ConnectionError(failed) from None
             await answer.refuse(
                 RefusedError("internal", "Try again; tell the operator the request id if it stays.")
             )

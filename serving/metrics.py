@@ -8,10 +8,16 @@ request.
 from __future__ import annotations
 
 import functools
+import os
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["decided", "ledger_lag", "now_serving", "refused"]
+__all__ = ["BATCH", "Refusals", "decided", "ledger_lag", "now_serving", "refusals", "refused"]
+
+#: Code of a man who is refused in his place of a batch, while the others are answered.
+BATCH = "refused-in-batch"
+#: Names the folder where workers keep their figures together; BentoML sets it for them.
+_TOGETHER = "PROMETHEUS_MULTIPROC_DIR"
 
 _BUCKETS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0)
 #: Rules come from a fixed list; whatever else is told is counted as one.
@@ -104,6 +110,48 @@ def ledger_lag(waiting: int, seconds: float) -> None:
     """
     _collectors().waiting.set(waiting)
     _collectors().lag.set(seconds)
+
+
+class Refusals(NamedTuple):
+    """How often something was refused.
+
+    Parameters
+    ----------
+    code : str
+        Of the problem body, or ``BATCH``.
+    rule : str
+        The broken rule, or the reason; may be empty.
+    times : int
+        At least 1. What breaks two rules is counted by each.
+    """
+
+    code: str
+    rule: str
+    times: int
+
+
+def refusals() -> list[Refusals]:
+    """Return how often requests were refused, by code and rule.
+
+    Returns
+    -------
+    list of Refusals
+        The most frequent first. Those of every worker since the service was started, also
+        of workers that have ended; of this process alone if nobody keeps figures together.
+    """
+    collector: Any = _collectors().refusals
+    if os.environ.get(_TOGETHER):
+        from prometheus_client import CollectorRegistry
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        collector = MultiProcessCollector(CollectorRegistry())
+    found = [
+        Refusals(sample.labels["code"], sample.labels["rule"], int(sample.value))
+        for family in collector.collect()
+        for sample in family.samples
+        if sample.name == "respredict_refusals_total" and sample.value
+    ]
+    return sorted(found, key=lambda told: (-told.times, told))
 
 
 _served: list[tuple[str, str, str]] = []

@@ -8,6 +8,7 @@ collection over the imported libraries takes a tenth of a second and more.
 from __future__ import annotations
 
 import ctypes
+import datetime
 import gc
 import logging
 import os
@@ -15,9 +16,10 @@ import signal
 import sys
 import time
 
-__all__ = ["Janitor", "die_with_parent", "in_parent", "is_worker"]
+__all__ = ["Janitor", "die_with_parent", "in_parent", "is_worker", "started"]
 
 _PARENT = "RESPREDICT_PARENT"
+_STARTED = "RESPREDICT_STARTED"
 _PR_SET_PDEATHSIG = 1
 #: How often the parent looks whether a worker has died; BentoML asks for every 10 s.
 _LOOK_SECONDS = 0.5
@@ -32,13 +34,23 @@ def in_parent() -> None:
 
     Workers learn whose they are. A worker that was killed is started again within a second,
     and a closed terminal ends the service instead of reloading it, unless ``nohup`` asked
-    to be left alone.
+    to be left alone. BentoML does not tell its makers of the start, as it else would where
+    ``bentoml serve`` starts a Bento.
     """
     os.environ[_PARENT] = str(os.getpid())
+    os.environ[_STARTED] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    _tell_nobody()
     # Each man is arithmetic on short arrays, and workers share the processors already.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     _look_often()
+
+
+def _tell_nobody() -> None:
+    from bentoml._internal.utils.analytics import usage_stats
+
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    usage_stats.do_not_track.cache_clear()  # its command line has asked before
 
 
 def is_worker() -> bool:
@@ -50,6 +62,18 @@ def is_worker() -> bool:
         False in the parent, in tests and while a Bento is built.
     """
     return os.environ.get(_PARENT, "") not in ("", str(os.getpid()))
+
+
+def started() -> datetime.datetime | None:
+    """Return when the service was started, whichever worker is asked.
+
+    Returns
+    -------
+    datetime or None
+        UTC; None where no parent started this process, as in tests.
+    """
+    told = os.environ.get(_STARTED)
+    return datetime.datetime.fromisoformat(told) if told and is_worker() else None
 
 
 def _look_often() -> None:

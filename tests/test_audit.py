@@ -301,6 +301,8 @@ def test_records_are_named_by_sequence_id_range_or_all(decided):
         decisions(decided, "1")
     with pytest.raises(InputError, match="WHICH must be a sequence, id"):
         decisions(decided, "yesterday")
+    with pytest.raises(InputError, match=r"WHICH must rise, got 5-2. Write it as 2-5"):
+        decisions(decided, "5-2")
 
 
 def test_a_promotion_says_who_why_what_and_what_before(home):
@@ -456,7 +458,27 @@ def test_replay_counts_and_tells_what_differs(decided, scorer, capsys):
     assert "6 of 7 identical, 1 differ" in out
     assert '/status: "caution" recorded, "scored" now' in out
     assert run(capsys, "audit", "replay", "--sample", 0)[0] == 2
+    assert run(capsys, "audit", "replay", "1-2") == (0, "No decision is among them.\n")
     assert run(capsys, "audit", "replay", 2)[0] == 2
+
+
+def test_list_tells_which_records_there_are_and_not_what_they_say(decided, capsys):
+    """Newest first, of a kind and of days; nobody's reading is recorded."""
+    every, shown = run_json(capsys, "list")[1]["records"], run(capsys, "audit", "list")[1]
+    some = run_json(capsys, "list", "--kind", "decision", "--most", 2)[1]["records"]
+    today = decisions(decided)[0].time.date()
+    with Reader(decided) as reader:
+        last = reader.head()[0]
+
+    assert [r["sequence"] for r in every] == list(range(last, 0, -1))
+    assert [r["sequence"] for r in some] == [d.sequence for d in decisions(decided)[:-3:-1]]
+    assert not {"request", "answer", "risk", "pseudonym"} & set(every[0])
+    assert "man-0" not in shown
+    assert len(run_json(capsys, "list", "--since", today, "--until", today)[1]["records"]) == last
+    assert "No such record." in run(capsys, "audit", "list", "--until", "2020-01-01")[1]
+    assert "raise --most" in run(capsys, "audit", "list", "--most", 2)[1]
+    assert run(capsys, "audit", "list", "--since", "tomorrow")[0] == 2
+    assert run(capsys, "audit", "list", "--most", 0)[0] == 2
 
 
 def test_show_prints_a_decision_and_records_that_it_was_read(decided, capsys):
@@ -513,6 +535,9 @@ def test_export_writes_a_pack_and_records_the_reading(decided, capsys, tmp_path)
     assert [(r.actor, r.about) for r in reads] == [("Ada", first), ("Ada", second)]
     out = tmp_path / "none" / "pack.zip"
     assert run(capsys, "audit", "export", first, "--out", out)[0] == 2
+    before = (tmp_path / "pack.zip").read_bytes()
+    assert run(capsys, "audit", "export", second, "--out", tmp_path / "pack.zip")[0] == 2
+    assert (tmp_path / "pack.zip").read_bytes() == before
     assert run(capsys, "audit", "export", "900-901", "--out", tmp_path / "p.zip")[0] == 2
 
 

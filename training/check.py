@@ -3,6 +3,8 @@
 import sys
 
 from respredict.cli import main
+from training import options
 
 if __name__ == "__main__":
-    sys.exit(main(["check", sys.argv[1]]))
+    cohort, mapping = sys.argv[1:3]
+    sys.exit(main(["check", cohort, *options(mapping=mapping)]))

@@ -3,9 +3,9 @@
 import sys
 
 from respredict.cli import main
+from training import options
 
 if __name__ == "__main__":
-    version, *given = sys.argv[1:5]
-    options = zip(("--data", "--reason", "--plan"), given, strict=False)
-    asked = [word for name, value in options if value for word in (name, value)]
+    version, data, reason, plan, mapping = sys.argv[1:6]
+    asked = options(data=data, reason=reason, plan=plan, mapping=mapping)
     sys.exit(main(["promote", version, *asked]))

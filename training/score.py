@@ -3,6 +3,8 @@
 import sys
 
 from respredict.cli import main
+from training import options
 
 if __name__ == "__main__":
-    sys.exit(main(["score", sys.argv[1], "--out", sys.argv[2]]))
+    cohort, out, mapping = sys.argv[1:4]
+    sys.exit(main(["score", cohort, "--out", out, *options(mapping=mapping)]))

@@ -3,7 +3,8 @@
 import sys
 
 from respredict.cli import main
+from training import options
 
 if __name__ == "__main__":
-    data, level = sys.argv[1:3]
-    sys.exit(main(["update", "--data", data, "--level", level]))
+    data, level, mapping = sys.argv[1:4]
+    sys.exit(main(["update", "--data", data, "--level", level, *options(mapping=mapping)]))

@@ -15,18 +15,22 @@ from respredict.audit.tally import Tally
 from respredict.ledger.filtering import Filter
 from respredict.ledger.reading import Reader
 from respredict.words.phrases import short_cautions
+from serving.metrics import refusals
 from serving.pages.desk import versions
 from serving.pages.desk_charts import spans, stacks
 from serving.pages.desk_counts import counted, waiting
 from serving.pages.desk_find import read_search
 from serving.pages.desk_sample import records_of
-from serving.pages.desk_words import period_rows, share_rows
+from serving.pages.desk_words import period_rows, refusal_rows, share_rows
 from serving.pages.layout import page
+from serving.process import started
 from serving.reads import note_reads
 
 __all__ = ["shown"]
 
 _SAMPLE, _HEIGHT = 400, 180
+#: Rules that were broken most; the others can be opened.
+_SHOWN = 10
 #: From the bottom up, in the words of the page.
 _STATUSES = ("scored", "caution", "indeterminate", "erased")
 
@@ -57,6 +61,9 @@ def _shown(request: Request) -> Response:
         drawn=drawn,
         height=_HEIGHT,
         cautions=_cautions(request, tally, asked) if asked and periods else None,
+        refusals=refusal_rows(refusals()),
+        shown=_SHOWN,
+        since=started(),
         **_reigns(service.reader),
     )
 

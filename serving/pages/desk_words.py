@@ -11,8 +11,17 @@ from respredict.audit.replaying import Replayed
 from respredict.audit.summaries import Period
 from respredict.ledger.record import Record
 from respredict.words.phrases import clinical, label, number, opening, percent
+from serving.metrics import BATCH, Refusals
+from serving.problems import PROBLEMS
 
-__all__ = ["difference_rows", "fifth_rows", "period_rows", "record_rows", "share_rows"]
+__all__ = [
+    "difference_rows",
+    "fifth_rows",
+    "period_rows",
+    "record_rows",
+    "refusal_rows",
+    "share_rows",
+]
 
 _LONGEST = 120
 
@@ -143,3 +152,40 @@ def share_rows(rows: Iterable[Sequence[Any]]) -> list[list[str]]:
 
 def _share(share: float) -> str:
     return f"{share:.0%}".replace("%", " %") if share in (0, 1) else percent(share)
+
+
+def refusal_rows(told: Iterable[Refusals]) -> list[list[str]]:
+    """Return what was refused, why, and how often.
+
+    Parameters
+    ----------
+    told : iterable of Refusals
+        In the order of the rows.
+
+    Returns
+    -------
+    list of list of str
+        What the problem is called, the rule in words, a count.
+
+    Examples
+    --------
+    >>> refusal_rows([Refusals("invalid-request", "lh: be inside the limits", 1200)])
+    [['The request breaks a rule', 'LH must be inside the limits', '1,200']]
+    >>> refusal_rows([Refusals("unauthenticated", "key-unknown", 3)])
+    [['The request carries no key that counts', 'key unknown', '3']]
+    """
+    return [[_refused(one.code), _broken(one.rule), f"{one.times:,}"] for one in told]
+
+
+def _refused(code: str) -> str:
+    return "A man of a batch breaks a rule" if code == BATCH else PROBLEMS[code][1]
+
+
+def _broken(rule: str) -> str:
+    field, colon, must = rule.partition(": ")
+    if not colon:
+        return rule.replace("-", " ") or "–"
+    if must == "be a known field":
+        return "No field may be unknown"
+    named = {"another": "another field", "request": "the request"}.get(field, label(field))
+    return f"{opening(named)} must {clinical(must)}"

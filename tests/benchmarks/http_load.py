@@ -3,23 +3,29 @@
 ``python -m tests.benchmarks.http_load`` reads a JSON object from standard input: ``port``,
 ``connections``, ``seconds`` and ``requests``, raw HTTP/1.1 as latin-1 text, sent in turn by
 every connection. It prints one JSON object: requests a second, latencies in milliseconds,
-answers by status, connections that broke, and the last answer of each status.
+answers by status, requests that got no whole answer, and the last answer of each status. With
+``keep``, a path, every answer is written there, to be judged when the load is over.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import socket
+import struct
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Before each kept answer: the number of its request, and its length in bytes.
+_KEPT = struct.Struct("<II")
 
 
 def raw(method: str, path: str, body: bytes = b"", **headers: str) -> str:
@@ -69,17 +75,20 @@ def _length(got: bytearray) -> int:
 class Caller:
     """Sends one request after the other on each of several connections."""
 
-    def __init__(self, port: int, connections: int, requests: list[bytes]) -> None:
+    def __init__(
+        self, port: int, connections: int, requests: list[bytes], keep: IO[bytes] | None = None
+    ) -> None:
         self.address = ("127.0.0.1", port)
-        self.requests = requests
+        self.requests, self.keep = requests, keep
         self.taken: list[float] = []
         self.statuses: Counter[str] = Counter()
         self.last: dict[str, str] = {}
         self.broken = 0
         self.poll = select.epoll()
         self.open: dict[int, _Connection] = {}
+        apart = max(1, len(requests) // connections)
         for i in range(connections):
-            self._connect(i)
+            self._connect(i * apart)
 
     def _connect(self, turn: int) -> None:
         made = socket.create_connection(self.address, timeout=10)
@@ -105,6 +114,7 @@ class Caller:
         while under_way:
             events = self.poll.poll(10)
             if not events:
+                self.broken += under_way  # nothing came for 10 s
                 break
             for number, _ in events:
                 connection = self.open[number]
@@ -117,7 +127,10 @@ class Caller:
         return time.perf_counter() - start
 
     def _again(self, connection: _Connection) -> None:
-        """Send the next request, on a new connection where the service closed this one."""
+        """Send the next request, on a new connection where the service closes this one."""
+        if b"\r\nconnection: close\r\n" in connection.got[:2048].lower():
+            self._renew(connection)
+            return
         try:
             self._send(connection)
         except OSError:
@@ -136,7 +149,7 @@ class Caller:
         except ConnectionError:
             part = b""
         if not part:
-            self.broken += bool(connection.got)
+            self.broken += 1
             self._renew(connection)
             return False
         got = connection.got
@@ -148,12 +161,20 @@ class Caller:
         status = got[9:12].decode()
         self.statuses[status] += 1
         self.last[status] = got.decode("latin-1")
+        if self.keep is not None:
+            self.keep.write(_KEPT.pack((connection.turn - 1) % len(self.requests), len(got)))
+            self.keep.write(got)
         return True
 
 
-def load(port: int, connections: int, seconds: float, requests: list[str]) -> Load:
+def load(
+    port: int, connections: int, seconds: float, requests: list[str], keep: Path | None = None
+) -> Load:
     """Call a service from a process of its own."""
-    told = {"port": port, "connections": connections, "seconds": seconds, "requests": requests}
+    told = {
+        "port": port, "connections": connections, "seconds": seconds, "requests": requests,
+        "keep": "" if keep is None else str(keep),
+    }  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.http_load"],
         input=json.dumps(told), capture_output=True, text=True, cwd=ROOT, check=True,
@@ -161,11 +182,22 @@ def load(port: int, connections: int, seconds: float, requests: list[str]) -> Lo
     return Load(**json.loads(done.stdout))
 
 
+def kept(path: Path) -> Iterator[tuple[int, int, bytes, bytes]]:
+    """Return each kept answer: the number of its request, its status, head and body."""
+    with path.open("rb") as file:
+        while start := file.read(_KEPT.size):
+            number, length = _KEPT.unpack(start)
+            head, _, body = file.read(length).partition(b"\r\n\r\n")
+            yield number, int(head[9:12]), head, body
+
+
 def _main() -> None:
     told: dict[str, Any] = json.load(sys.stdin)
     requests = [request.encode("latin-1") for request in told["requests"]]
-    caller = Caller(told["port"], told["connections"], requests)
-    took = caller.run(told["seconds"])
+    with contextlib.ExitStack() as stack:
+        keep = stack.enter_context(Path(told["keep"]).open("wb")) if told["keep"] else None
+        caller = Caller(told["port"], told["connections"], requests, keep)
+        took = caller.run(told["seconds"])
     taken = sorted(caller.taken)
 
     def at(share: float) -> float:

@@ -74,9 +74,7 @@ def test_the_interval_covers_the_mean_of_fresh_models(name: str) -> None:
         own, y = clinic(600, 20_000 + seed)
         fitted = build_candidate(name).fit(own, y)
         start = time.process_time()
-        refits = refit(
-            lambda: build_candidate(name), own, y, seed=seed, fitted=fitted, n_refits=60
-        )
+        refits = refit(lambda: build_candidate(name), own, y, seed=seed, fitted=fitted, n_refits=60)
         seconds += time.process_time() - start
         men = fitted[0].split(X.to_numpy())
         low, high = refits.interval(*men)

@@ -1,37 +1,43 @@
 """Heavy proof: a minute of good and bad requests, other champions meanwhile, an end in the middle.
 
-Also: four workers and 32 connections keep one gapless chain. Set ``RESPREDICT_LOAD_SECONDS``
-for another length.
+Every answer of that minute is kept and held against the OpenAPI document afterwards. Also:
+four workers and 32 connections keep one gapless chain. Set ``RESPREDICT_LOAD_SECONDS`` for
+another length.
 """
 
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import os
 import signal
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from respredict.bundle import champion, set_champion
+from respredict.access.identity import ROLES
+from respredict.bundle import champion, load_bundle
 from respredict.ledger.filtering import Filter
 from respredict.ledger.reading import Reader
 from respredict.ledger.verify import verify
-from tests.benchmarks.http_load import load, raw
+from tests.audited import other_model, promoted
+from tests.benchmarks.http_load import Load, kept, load, raw
+from tests.benchmarks.judged import Judge, document_of
+from tests.benchmarks.mixed_requests import mixed
 from tests.serving_process.running import MAN, Running, key_of, own_home
 
 pytestmark = pytest.mark.prove
 
 SECONDS = float(os.environ.get("RESPREDICT_LOAD_SECONDS", "60"))
 CONNECTIONS = 16
-#: Bodies that are refused, with their status.
-BAD = (
-    (b"{", "400"), (b'{"age": NaN}', "400"), (b'{"age": 7}', "422"), (b"[1]", "422"),
-    (b'{"age": 30, "lh": 3}', "422"), (b'{"age": 30, "age": 31}', "400"),
-)  # fmt: skip
+#: From here on memory is flat: 10 s of a minute.
+SETTLED = SECONDS / 6
+MOST_GROWN = 1.10
+BAD = (b"{", b'{"age": NaN}', b'{"age": 7}', b"[1]", b'{"age": 30, "age": 31}')
 
 
 def memory_mb(pids: list[int]) -> float:
@@ -40,34 +46,82 @@ def memory_mb(pids: list[int]) -> float:
     return sum(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def test_mixed_load_is_served_in_flat_memory_while_champions_change(in_trained, tmp_path):
-    """No 5xx, no broken connection, memory flat after a sixth of the time, three switches."""
-    home = own_home(in_trained["home"], tmp_path)
+def decisions_of(home: Path) -> list[int]:
+    """Return the sequence of every decision on record, in order."""
+    found: list[int] = []
+    with Reader(home) as reader:
+        after = None
+        while True:
+            page = reader.find(Filter(kind="decision"), after=after, limit=1000)
+            found += [record.sequence for record in page.records]
+            if (after := page.after) is None:
+                return found
+
+
+def watched(service: Running, caller: threading.Thread, home: Path) -> list[tuple[float, float]]:
+    """Promote another model three times while it is called; return seconds and megabytes."""
     told = champion(home)
-    seen: list[float] = []
+    first = load_bundle(home, told["digest"])
+    models = [other_model(home, first, stretch=stretch) for stretch in (1.1, 1.2, 1.3)]
+    seen: list[tuple[float, float]] = []
+    switches = [SECONDS / 3, SECONDS / 2, 2 * SECONDS / 3]
+    caller.start()
+    began = time.monotonic()
+    while caller.is_alive():
+        now = time.monotonic() - began
+        seen.append((now, memory_mb(service.workers())))
+        if switches and now >= switches[0]:
+            del switches[0]
+            promoted(home, models[len(switches)], 70 - len(switches), "a proof")
+        time.sleep(SECONDS / 120)
+    return seen
+
+
+def test_mixed_load_is_answered_by_the_document_while_champions_change(in_trained, tmp_path):
+    """No 5xx, no broken connection, every answer valid, memory flat, three switches."""
+    home, kept_in = own_home(in_trained["home"], tmp_path), tmp_path / "answers"
+    keys = {role: key_of(home, role) for role in ROLES}
+    result: list[Load] = []
     with Running(home) as service:
-        good = [raw("POST", "/v1/score", MAN, x_api_key=service.key)] * 3
-        bad = [raw("POST", "/v1/score", body, x_api_key=service.key) for body, _ in BAD]
-        result: list = []
-        requests = [*good, *bad, raw("GET", "/v1/model", x_api_key=service.key)]
-        caller = threading.Thread(
-            target=lambda: result.append(load(service.port, CONNECTIONS, SECONDS, requests))
+        document = document_of(service)
+        decision = service.score()["ledger"]["sequence"]
+        sent = mixed(keys, decision)
+        requests = [one.over_the_wire for one in sent]
+        seen = watched(
+            service,
+            threading.Thread(
+                target=lambda: result.append(
+                    load(service.port, CONNECTIONS, SECONDS, requests, kept_in)
+                )
+            ),
+            home,
         )
-        caller.start()
-        for i in range(12):
-            time.sleep(SECONDS / 12)
-            seen.append(memory_mb(service.workers()))
-            if i in (3, 6, 9):
-                set_champion(home, {**told, "version": 70 + i})
-        caller.join()
-        assert service.score()["model"]["version"] == 79
+        last = service.score()
     (found,) = result
-    print(f"\n{SECONDS:.0f} s, {CONNECTIONS} connections: {found.rate:.0f} requests/s,")
+    size = kept_in.stat().st_size
+    judged = Judge(document).judge(sent, kept(kept_in))
+    kept_in.unlink()  # some hundred megabytes
+    answered = sum(found.statuses.values())
+    settled = next(mb for at, mb in seen if at >= SETTLED)
+    most = max(mb for at, mb in seen if at >= SETTLED)
+    versions = [version for _, (_, version) in sorted(judged.recorded.items())]
+    print(f"\n{SECONDS:.0f} s, {CONNECTIONS} connections: {answered:,} requests, "
+          f"{found.rate:.0f}/s, {size / 2**20:.0f} MB of answers")  # fmt: skip
     print(f"p50 {found.p50:.1f} ms, p99 {found.p99:.1f} ms, answers {found.statuses}")
-    print("memory, MB:", *(f"{mb:.0f}" for mb in seen))
-    assert set(found.statuses) == {"200", "400", "422"}
+    print(f"held against the document: {judged.judged:,} of {answered:,}, "
+          f"{judged.texts:,} different texts; by version {Counter(versions)}")  # fmt: skip
+    print(f"memory {seen[0][1]:.0f} MB at first, {settled:.0f} at {SETTLED:.0f} s, "
+          f"at most {most:.0f} after, {seen[-1][1]:.0f} at the end")  # fmt: skip
+    assert (judged.undue, judged.invalid) == ([], [])
     assert found.broken == 0
-    assert max(seen[2:]) < 1.10 * seen[2]
+    assert judged.judged == answered == judged.statuses.total()
+    assert judged.statuses["/v1/score", 200] > answered / 3
+    assert len(set(versions)) == 4
+    assert versions == sorted(versions)  # each champion begins where the one before ends
+    assert last["model"]["version"] == 70
+    assert most < MOST_GROWN * settled
+    own = {decision, last["ledger"]["sequence"]}
+    assert decisions_of(home) == sorted(own | set(judged.recorded))
     assert verify(home).ok
 
 
@@ -75,22 +129,28 @@ def test_whoever_was_read_is_answered_and_recorded_when_it_ends(in_trained, tmp_
     """SIGTERM under load: answers and records are the same ones, and the service leaves."""
     home = own_home(in_trained["home"], tmp_path)
     answered: list[bytes] = []
+    refused: list[int] = []
     cut: list[str] = []
-    sent = [0] * CONNECTIONS
+    batch = b"[%b, {}, %b]" % (MAN, MAN)
+    work = [("", MAN), ("", MAN), ("/batch", batch), *(("", body) for body in BAD)]
 
     def call(number: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=15)
         headers = {"Content-Type": "application/json", "X-Api-Key": service.key}
         try:
-            while True:
-                connection.request("POST", "/v1/score", MAN, headers)
-                sent[number] += 1
+            for path, body in itertools.islice(itertools.cycle(work), number, None):
+                connection.request("POST", f"/v1/score{path}", body, headers)
                 response = connection.getresponse()
                 content = response.read()
-                assert response.status == 200, content
-                answered.append(content)
+                if body in BAD:
+                    refused.append(response.status)
+                else:
+                    assert response.status == 200, content
+                    answered.append(content)
         except (ConnectionError, http.client.HTTPException) as error:
             cut.append(type(error).__name__)
+        finally:
+            connection.close()
 
     with Running(home) as service:
         callers = [threading.Thread(target=call, args=(i,)) for i in range(CONNECTIONS)]
@@ -103,20 +163,15 @@ def test_whoever_was_read_is_answered_and_recorded_when_it_ends(in_trained, tmp_
         took = time.monotonic() - start
         for caller in callers:
             caller.join()
-    decisions = []
-    with Reader(home) as reader:
-        after = None
-        while True:
-            page = reader.find(Filter(kind="decision"), after=after, limit=1000)
-            decisions += [record.sequence for record in page.records]
-            if (after := page.after) is None:
-                break
-    given = sorted(json.loads(content)["ledger"]["sequence"] for content in answered)
-    print(
-        f"\nleft after {took:.1f} s; {len(given)} answered, {len(decisions)} recorded, {len(cut)}"
-    )
+    decisions = decisions_of(home)
+    told = [json.loads(content) for content in answered]
+    men = [man for one in told for man in (one if isinstance(one, list) else [one])]
+    given = sorted(man["ledger"]["sequence"] for man in men if "ledger" in man)
+    print(f"\nleft after {took:.1f} s; {len(answered)} answered, {len(refused)} refused, "
+          f"{len(given)} men and {len(decisions)} recorded")  # fmt: skip
     print(f"connections closed between two requests ({', '.join(sorted(set(cut)))})")
     assert len(cut) == CONNECTIONS
+    assert set(refused) == {400, 422}
     assert given == decisions
     assert took < 10
     assert verify(home).ok

@@ -147,13 +147,41 @@ def test_a_broken_ledger_is_replaced_by_force(backed):
     assert verify(home).ok
 
 
-def test_the_backup_of_another_ledger_is_refused(backed, tmp_path):
-    """Of the same length, but another chain."""
+@pytest.mark.parametrize("broken", [False, True])
+def test_the_backup_of_another_ledger_is_refused_also_by_force(backed, tmp_path, broken):
+    """Of the same length, but another chain: nothing is touched, not even the key."""
     _, file = backed
     other = tmp_path / "other"
     create_ledger(other)
-    with pytest.raises(LedgerConflictError, match="a restore must not lose records"):
-        restore(file, other, actor="ops")
+    append(other, 5)
+    checkpoint_now(other)
+    if broken:
+        (other / "ledger.db").write_bytes(b"broken" * 1000)
+    before = {path.name: path.read_bytes() for path in other.iterdir()}
+    with pytest.raises(
+        LedgerConflictError, match=r"must be of this ledger, got another's. Restore"
+    ):
+        restore(file, other, actor="ops", reason="disk failed", force=True)
+    assert {name: (other / name).read_bytes() for name in before} == before
+    assert broken or verify(other).ok
+
+
+def test_a_backup_mends_a_ledger_whose_first_record_was_altered(backed, tamper):
+    """The checkpoints beside it say that it is the same one."""
+    home, file = backed
+    tamper(home, ("UPDATE record SET hash = x'00' WHERE sequence = 1",))
+    assert not verify(home).ok
+    restore(file, home, actor="ops", reason="altered", force=True)
+    assert verify(home).ok
+
+
+def test_a_backup_that_is_not_there_is_told(backed):
+    """By its own name."""
+    home, file = backed
+    with pytest.raises(
+        LedgerConflictError, match=r"must be there, got no .*nowhere\.db. Name what"
+    ):
+        restore(file.with_name("nowhere.db"), home, actor="ops")
 
 
 def test_a_backup_that_was_changed_is_refused(backed, tamper):

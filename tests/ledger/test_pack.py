@@ -10,6 +10,8 @@ import sys
 import zipfile
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from respredict.errors import NoRecordError
 from respredict.ledger.creation import checkpoint_now, create_ledger, rotate_key
@@ -17,6 +19,12 @@ from respredict.ledger.pack import write_pack
 from respredict.ledger.verify_pack import PackError, main, verify_pack
 from respredict.ledger.writer import open_ledger
 from tests.ledger.conftest import ENVIRONMENT, TEXT, decision
+
+_OTHER_KIND = (
+    X25519PrivateKey.generate()
+    .public_key()
+    .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+)
 
 
 @pytest.fixture
@@ -146,6 +154,28 @@ def test_exit_codes_tell_a_bad_pack_from_an_unreadable_one(pack, key, tmp_path, 
     assert shown.out.startswith("BAD: the payload of record 5")
     assert "does not follow format.md" in shown.out
     assert shown.err.count("cannot read") == 2
+
+
+@pytest.mark.parametrize("content", [None, b"root:x:0:0", _OTHER_KIND])
+def test_a_key_that_cannot_be_read_is_not_held_against_the_pack(pack, tmp_path, capsys, content):
+    """None, another file, or a key of another kind."""
+    given = tmp_path / "given.pub"
+    if content is not None:
+        given.write_bytes(content)
+    assert main([str(pack), "--public-key", str(given)]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith(f"cannot read: the public key {given}: ")
+    assert shown.out == ""
+
+
+def test_a_record_named_twice_is_refused(pack, key, tmp_path):
+    """The count told would be wrong."""
+    twice = rewritten(
+        pack, tmp_path / "twice.zip", lambda name, c: c.replace(b"  3,\n", b"  3,\n  3,\n", 1)
+        if name == "manifest.json" else c,
+    )  # fmt: skip
+    with pytest.raises(PackError, match="the manifest names a record twice"):
+        verify_pack(twice, key)
 
 
 def test_another_key_vouches_for_nothing(pack, tmp_path):

@@ -169,6 +169,37 @@ def test_what_may_take_long_outlasts_the_timeout(gate, path, status):
         assert response.json()["type"] == "urn:respredict:problem:timeout"
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_fails_behind_the_timeout_is_told_at_once_and_its_message_is_not(gate, caplog, begun):
+    """BentoML would wait, then send nothing; and what is raised on is logged by the server."""
+    from bentoml._internal.server.http.traffic import TimeoutMiddleware
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.routing import Mount
+    from starlette.testclient import TestClient
+
+    async def failing(scope, receive, send):
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        msg = "his LH is 3.4"
+        raise ValueError(msg)
+
+    app = Starlette(
+        routes=[Mount("/", failing)],
+        middleware=[Middleware(TimeoutMiddleware, timeout=60), Middleware(Edge)],
+    )
+    with TestClient(app, headers={"X-API-Key": gate.keys["auditor"]}) as client:
+        if begun:
+            with pytest.raises(ConnectionError, match=r"failed: ValueError$"):
+                client.get("/v1/model")
+        else:
+            response = client.get("/v1/model")
+            assert response.status_code == 500
+            assert response.json()["type"] == "urn:respredict:problem:internal"
+    assert "3.4" not in caplog.text
+    assert "ValueError" in caplog.text
+
+
 def test_a_websocket_is_closed(gate):
     """There is none."""
     sent = run(Edge(echo), {"type": "websocket", "path": "/", "headers": []}, None)

@@ -394,6 +394,26 @@ def test_a_model_that_is_not_here_is_said_so(at_desk, trained, decided):
         shutil.move(away, folder)
 
 
+def test_refusals_are_counted_by_rule_without_a_value(client, at_desk):
+    """Of this process, as nobody started others; also where no decision is like what was asked."""
+
+    def told(path="/audit/over-time"):
+        page = words_of(at_desk(path).text)
+        counted = re.search(r"LH must be IU/L or mIU/mL ([\d,]+)", page)
+        return page, int(counted[1].replace(",", "")) if counted else 0
+
+    _, before = told()
+    wrong = {"age": 34, "lh": {"value": 3.4567, "unit": "stone"}}
+    for _ in range(2):
+        assert client.post("/v1/score", json=wrong).status_code == 422
+    page, after = told("/audit/over-time?to=2001-01-01")
+    assert "No decision is like this" in page
+    assert "by this process since it was started" in page
+    assert after == before + 2
+    assert "3.4567" not in page
+    assert "stone" not in page
+
+
 def test_over_time_counts_what_is_on_record(at_desk, reader):
     """Every decision by its status; who was live; and what is not recorded."""
     every = reader.find(Filter(kind="decision"), limit=1000).records

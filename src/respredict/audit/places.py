@@ -76,7 +76,8 @@ def sequence_of(home: Path, which: int | uuid.UUID) -> int:
     with _reading(home) as connection:
         row = connection.execute(query, (value,)).fetchone()
     if row is None:
-        msg = f"a record must be in the ledger, got none with {column} {which}. List them."
+        rule = f"a record must be in the ledger, got none with {column} {which}"
+        msg = f"{rule}. `respredict audit list` lists them."
         raise NoRecordError(msg)
     return int(row[0])
 

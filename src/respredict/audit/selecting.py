@@ -51,7 +51,7 @@ def one(which: str) -> int | uuid.UUID:
     try:
         return int(which) if re.fullmatch(r"[0-9]{1,18}", which) else uuid.UUID(which)
     except ValueError as error:
-        problem = Problem("WHICH", f"be a {WHICH}", repr(which), "List the records first")
+        problem = Problem("WHICH", f"be a {WHICH}", repr(which), "See `respredict audit list`")
         raise InputError(problem) from error
 
 
@@ -79,7 +79,8 @@ def selected(
     Raises
     ------
     InputError
-        If the word names nothing that could be a record, or one of another kind.
+        If the word names nothing that could be a record, a range that falls, or one
+        record of another kind.
     NoRecordError
         If there is no such record.
     """
@@ -92,6 +93,8 @@ def selected(
         yield (record,)
         return
     first, last = (int(span[1]), int(span[2])) if span else (None, None)
+    if first is not None and last is not None and last < first:
+        raise InputError(Problem("WHICH", "rise", which, f"Write it as {last}-{first}"))
     after: int | None = 0
     while after is not None:
         asked = Filter(kind=kind, first=first, last=last)

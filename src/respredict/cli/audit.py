@@ -17,7 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from respredict.cli.common import user
+from respredict.cli.common import read_day, user
+from respredict.cli.listing import add_list
 from respredict.cli.replays import add_replay
 from respredict.config import home
 from respredict.errors import InputError, NoRecordError, Problem, RegistryError
@@ -57,6 +58,8 @@ def add_audit(commands: Any) -> None:
 
     add_replay(add)
 
+    add_list(add)
+
     show = add("show", _show, "print one record, and record that it was read")
     show.add_argument("which", help="sequence or id")
 
@@ -93,7 +96,8 @@ def _verify(given: argparse.Namespace) -> int:
     told = as_told(home(), verdict, _alias())
     lines = [f"{verdict.records} records hold, signed to {verdict.signed_to}."]
     if not verdict.ok:
-        lines += [f"First bad record {verdict.first_bad}: {verdict.kind}. {verdict.detail}."]
+        bad = "" if verdict.first_bad is None else f"First bad record {verdict.first_bad}: "
+        lines += [f"{bad}{verdict.kind}. {verdict.detail.rstrip('.')}."]
     lines += [f"The champion: {sentence}" for sentence in told["champion"]]
     lines += [f"Not known: {sentence}" for sentence in told["cannot_know"]]
     return _tell(given, told, "\n".join(lines), ok=told["ok"])
@@ -173,8 +177,11 @@ def _export(given: argparse.Namespace) -> int:
         asked = [page for which in given.which for page in selected(reader, which)]
     records = list({record.sequence: record for page in asked for record in page}.values())
     if not records:
-        msg = "an evidence pack must hold a record, got none in that range. List them first."
+        rule = "an evidence pack must hold a record, got none in that range"
+        msg = f"{rule}. `respredict audit list` lists them."
         raise NoRecordError(msg)
+    if given.out.exists():
+        raise InputError(Problem("--out", "not exist yet", str(given.out), "Name another file"))
     if not given.out.parent.is_dir():
         raise InputError(Problem("--out", "lie in a folder", str(given.out), "Make it first"))
     note_reads(home(), records, actor=given.actor, how="export")
@@ -190,13 +197,7 @@ def _export(given: argparse.Namespace) -> int:
 def _live_on(given: argparse.Namespace) -> int:
     from respredict.audit.promotions import live_on
 
-    today = datetime.datetime.now(tz=datetime.UTC).date()
-    try:
-        day = datetime.date.fromisoformat(given.day)
-    except ValueError as error:
-        raise InputError(
-            Problem("DAY", "be a date", repr(given.day), f"Write it as {today}")
-        ) from error
+    today, day = datetime.datetime.now(tz=datetime.UTC).date(), read_day("DAY", given.day)
     if day > today:
         raise InputError(Problem("DAY", "be past or today", given.day, f"Today is {today}"))
     reigns = [reign.as_dict() for reign in live_on(home(), day)]

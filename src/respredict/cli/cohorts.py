@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from respredict.cli.common import Add, print_told, say
+from respredict.cli.common import Add, add_mapping, print_told, read_mapped, say
 from respredict.config import Settings
 from respredict.errors import CohortError, InputError, Problem
 
@@ -31,7 +31,7 @@ def add_cohorts(add: Add) -> None:
     check.add_argument("table", help="CSV or Parquet")
     check.add_argument("--outcome", action="store_true", help="ask for the follow-up columns too")
     check.add_argument("--scheme", help="category scheme (default: the sidecar's)")
-    check.add_argument("--mapping", help="what its columns are (default: mapping.toml beside it)")
+    add_mapping(check)
     check.add_argument(
         "--suggest-mapping", action="store_true", help="write a first mapping.toml beside it"
     )
@@ -55,9 +55,9 @@ def _check(given: argparse.Namespace) -> int:
     if given.suggest_mapping:
         return _suggest(given)
     need = ("outcome",) if given.outcome else ()
-    mapping = Path(given.mapping) if given.mapping else None
     try:
-        cohort = read_cohort(given.table, need=need, scheme=given.scheme, mapping=mapping)
+        with read_mapped(given, given.table):
+            cohort = read_cohort(given.table, need=need, scheme=given.scheme)
     except CohortError:
         say(f"{given.table} is refused. Its columns have other names or units? Then write what "
             "they are: respredict check TABLE --suggest-mapping")  # fmt: skip

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import getpass
 import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
-from respredict.errors import InputError, RespredictError
+from respredict.errors import InputError, Problem, RespredictError
 
-__all__ = ["NO", "OK", "PROG", "adder", "print_told", "say", "tell_error", "user"]
+__all__ = [
+    "NO",
+    "OK",
+    "PROG",
+    "add_mapping",
+    "adder",
+    "print_told",
+    "read_day",
+    "read_mapped",
+    "say",
+    "tell_error",
+    "user",
+]
 
 PROG = "respredict"
 OK, NO = 0, 1
@@ -44,6 +59,53 @@ def adder(commands: Any) -> Add:
     return add
 
 
+def add_mapping(command: Any, table: str = "the table") -> None:
+    """Add ``--mapping`` to a command that reads a clinic's table.
+
+    Parameters
+    ----------
+    command : parser or group of a parser
+        Of the command.
+    table : str, default="the table"
+        What it is called there.
+    """
+    said = f"what the columns of {table} are (default: mapping.toml beside it)"
+    command.add_argument("--mapping", metavar="FILE", help=said)
+
+
+def read_mapped(
+    given: argparse.Namespace, table: str | os.PathLike[str] | None, *, instead: str = ""
+) -> AbstractContextManager[None]:
+    """Have a table read through the mapping that ``--mapping`` names, meanwhile.
+
+    Parameters
+    ----------
+    given : Namespace
+        The parsed command line.
+    table : path-like or None
+        The table; None where the command reads none.
+    instead : str, default=""
+        What makes it read one, for the message.
+
+    Returns
+    -------
+    context manager
+        Without ``--mapping`` it changes nothing.
+
+    Raises
+    ------
+    InputError
+        If there is a mapping, and no table.
+    """
+    from respredict.tables.mapping_named import read_through
+
+    if given.mapping is not None and table is None:
+        remedy = f"Leave it out, or give {instead}"
+        raise InputError(Problem("--mapping", "be given with a table", "none", remedy))
+    file = None if given.mapping is None else Path(given.mapping)
+    return read_through(Path(table or ""), file)
+
+
 def print_told(given: argparse.Namespace, told: Any, text: str) -> int:
     """Print a result, as JSON where that was asked; return exit code 0.
 
@@ -63,6 +125,39 @@ def print_told(given: argparse.Namespace, told: Any, text: str) -> int:
     """
     print(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) if given.json else text)
     return OK
+
+
+def read_day(where: str, written: str) -> datetime.date:
+    """Return a day that was written on the command line.
+
+    Parameters
+    ----------
+    where : str
+        The option or argument.
+    written : str
+        What stands there.
+
+    Returns
+    -------
+    date
+        That day.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+
+    Examples
+    --------
+    >>> read_day("--since", "2026-03-31")
+    datetime.date(2026, 3, 31)
+    """
+    try:
+        return datetime.date.fromisoformat(written)
+    except ValueError as error:
+        today = datetime.datetime.now(tz=datetime.UTC).date()
+        problem = Problem(where, "be a date", repr(written), f"Write it as {today}")
+        raise InputError(problem) from error
 
 
 def say(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from respredict.cli.common import Add, print_told, say
+from respredict.cli.common import Add, add_mapping, print_told, read_mapped, say
 from respredict.errors import InputError, Problem
 
 __all__ = ["add_evaluate"]
@@ -24,6 +24,7 @@ def add_evaluate(add: Add) -> None:
     judged.add_argument(
         "--equation", help="judge this equation (JSON) on FILE, a cohort with its sidecar, instead"
     )
+    add_mapping(judged, "that cohort")
     judged.add_argument("--y-column", default="y", help="column of the outcome (default: y)")
     judged.add_argument("--p-column", default="p", help="column of the probability (default: p)")
     judged.add_argument("--group-column", help="column of the group (default: group, if there)")
@@ -66,8 +67,9 @@ def _evaluate(given: argparse.Namespace) -> int:
     _least("--seed", given.seed, 0)
     small = SmallCells(_least("--min-cell", given.min_cell, 0),
                        _least("--min-events", given.min_events, 0))  # fmt: skip
-    if given.equation:
-        return _of_equation(given, at, small)
+    with read_mapped(given, given.file if given.equation else None, instead="--equation"):
+        if given.equation:
+            return _of_equation(given, at, small)
     men = read_predictions(given.file, y=given.y_column, p=given.p_column, group=given.group_column)
     how = {"level": given.level, "thresholds": at, "seed": given.seed}
     whole = evaluate(men.y, men.p, **how)

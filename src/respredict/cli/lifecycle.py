@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from respredict.cli.common import NO, Add, print_told, say, user
+from respredict.cli.common import NO, Add, add_mapping, print_told, read_mapped, say, user
 from respredict.config import home
 from respredict.errors import InputError, Problem
 
@@ -27,6 +27,7 @@ def add_lifecycle(add: Add) -> None:
     promote = add("promote", _promote, "make a registered version the champion, if the gate allows")
     promote.add_argument("version", nargs="?", default="challenger", help="number or alias")
     promote.add_argument("--data", help="table of men to compare it and the champion on")
+    add_mapping(promote, "that table")
     promote.add_argument("--reason", default="", help="why; promotes whatever the gate answers")
     promote.add_argument("--plan", help="a change plan (TOML) to keep to and to cite")
     promote.add_argument("--rollback", action="store_true", help="go back to the champion before")
@@ -34,6 +35,7 @@ def add_lifecycle(add: Add) -> None:
 
     update = add("update", _update, "register the least change of the champion new men justify")
     update.add_argument("--data", required=True, help="table of new men, with their follow-up")
+    add_mapping(update)
     update.add_argument("--level", type=float, default=0.05, help="of each test (default: 0.05)")
     update.add_argument(
         "--resamples", type=int, default=200, help="by which a refit is judged (default: 200)"
@@ -52,10 +54,11 @@ def _promote(given: argparse.Namespace) -> int:
         text = f"Back to version {version.number}, the champion again ({version.digest[:19]})."
         return print_told(given, {**told, "rollback": True}, text)
     plan = read_plan(Path(given.plan)) if given.plan else None
-    found = propose(
-        given.version, home=home(), actor=given.actor, reason=given.reason, data=given.data,
-        plan=plan, say=say,
-    )  # fmt: skip
+    with read_mapped(given, given.data, instead="--data"):
+        found = propose(
+            given.version, home=home(), actor=given.actor, reason=given.reason, data=given.data,
+            plan=plan, say=say,
+        )  # fmt: skip
     code = print_told(given, proposed_told(found), proposed_text(found))
     return code if found.promoted else NO
 
@@ -115,7 +118,7 @@ def _alone(given: argparse.Namespace) -> None:
     """Refuse what means nothing beside ``--rollback``."""
     beside = {
         "version": given.version != "challenger", "--data": bool(given.data),
-        "--plan": bool(given.plan),
+        "--plan": bool(given.plan), "--mapping": given.mapping is not None,
     }  # fmt: skip
     problems = [
         Problem(name, "be left out with --rollback", "it", "The ledger says where to go back to")
@@ -129,10 +132,11 @@ def _alone(given: argparse.Namespace) -> None:
 def _update(given: argparse.Namespace) -> int:
     from respredict.lifecycle.updating import update
 
-    found = update(
-        given.data, home=home(), level=given.level, resamples=given.resamples, jobs=given.jobs,
-        say=say,
-    )  # fmt: skip
+    with read_mapped(given, given.data):
+        found = update(
+            given.data, home=home(), level=given.level, resamples=given.resamples, jobs=given.jobs,
+            say=say,
+        )  # fmt: skip
     version = found.version
     told = {
         "step": found.step,

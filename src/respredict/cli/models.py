@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from respredict.cli.common import NO, Add, print_told, say, user
+from respredict.cli.common import NO, Add, add_mapping, print_told, read_mapped, say, user
 from respredict.cli.lifecycle import add_lifecycle, proposed_text, proposed_told
 from respredict.cli.watching import add_watching
 from respredict.config import Settings, home, read_settings
@@ -28,6 +28,7 @@ def add_models(add: Add) -> None:
     train = add("train", _train, "fit, explain, log and register a model")
     train.add_argument("cohort", nargs="?", help="CSV or Parquet (default: the settings' table)")
     train.add_argument("--config", help="TOML settings (default: the built-in ones)")
+    add_mapping(train)
     train.add_argument("--validate", action="store_true", help="validate it in full; takes minutes")
     train.add_argument("--jobs", type=int, help="processes of the validation (default: all)")
     train.add_argument("--promote", action="store_true", help="make it the champion")
@@ -37,14 +38,19 @@ def add_models(add: Add) -> None:
 
 
 def _train(given: argparse.Namespace) -> int:
-    from respredict.lifecycle.promoting import propose
-    from respredict.lifecycle.training import train
-
     settings = read_settings(given.config) if given.config else Settings()
     if given.cohort:
         settings = settings.with_cohort(given.cohort)
     if given.jobs is not None:
         settings = settings.with_jobs(given.jobs)
+    with read_mapped(given, settings.cohort.path):
+        return _train_on(settings, given)
+
+
+def _train_on(settings: Settings, given: argparse.Namespace) -> int:
+    from respredict.lifecycle.promoting import propose
+    from respredict.lifecycle.training import train
+
     trained = train(settings, home=home(), say=say)
     for notice in trained.notices:
         say(f"note: {notice}")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from respredict.cli.common import NO, OK, print_told, say
+from respredict.cli.common import NO, OK, add_mapping, print_told, read_mapped, say
 from respredict.config import home
 from respredict.errors import InputError, Problem
 
@@ -35,6 +35,7 @@ def add_replay(add: Callable[..., argparse.ArgumentParser]) -> None:
     replay.add_argument("--seed", type=int, help="of the draw, to draw the same again")
     table = replay.add_argument_group("for the record of a table")
     table.add_argument("--input", type=Path, help="the table (default: where it was)")
+    add_mapping(table)
     table.add_argument("--output", type=Path, help="its scores (default: where they were)")
     table.add_argument("--rows", type=int, help="that many rows, drawn at random")
 
@@ -83,6 +84,8 @@ def _replayed(told: dict[str, Any]) -> str:
         for s, word in (("differs", "differ"), ("refused", "refused"), ("erased", "erased"))
         if told[s]
     )
+    if not told["asked"]:
+        return "No decision is among them."
     lines = [f"{told['identical']} of {told['asked']} identical{counts and ', '}{counts}."]
     if told["seed"] is not None:
         lines[0] += f" Drawn with --seed {told['seed']}."
@@ -104,7 +107,7 @@ def _batch(reader: Any, given: argparse.Namespace) -> Any:
     record = None if many else reader.get(one(given.which))
     if record is not None and record.kind == "batch":
         return record
-    for option in ("input", "output", "rows"):
+    for option in ("input", "output", "rows", "mapping"):
         if getattr(given, option) is not None:
             rule = "be given for the record of a table"
             raise InputError(Problem(f"--{option}", rule, given.which, "Name it by its sequence"))
@@ -112,12 +115,14 @@ def _batch(reader: Any, given: argparse.Namespace) -> Any:
 
 
 def _replay_batch(given: argparse.Namespace, record: Any, seed: int) -> int:
+    from respredict.audit.batches import read_batch
     from respredict.batch.replaying import replay_batch
 
-    one = replay_batch(
-        home(), record, actor=given.actor, table=given.input, output=given.output,
-        rows=given.rows, seed=seed, say=say,
-    )  # fmt: skip
+    with read_mapped(given, given.input or read_batch(record)["input_file"]):
+        one = replay_batch(
+            home(), record, actor=given.actor, table=given.input, output=given.output,
+            rows=given.rows, seed=seed, say=say,
+        )  # fmt: skip
     ok = one.state == "identical" and one.output != "changed"
     told = {"ok": ok, **one.as_dict()}
     summary = (

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from respredict.cli.common import Add, print_told, say, user
+from respredict.cli.common import Add, add_mapping, print_told, read_mapped, say, user
 from respredict.config import home
 from respredict.errors import InputError, Problem, RequestError
 
@@ -33,6 +33,7 @@ def add_score(add: Add) -> None:
         help="write a table's scores here: .csv (default, beside the table), .parquet, or .jsonl"
         " for each man's whole answer, 50 to 100 times slower",
     )
+    add_mapping(score, "a table")
     score.add_argument("--explain", action="store_true", help="add each input's log-odds")
     score.add_argument("--jobs", type=int, default=1, help="processes for a table (default: 1)")
 
@@ -47,6 +48,7 @@ def _score(given: argparse.Namespace) -> int:
         return _score_table(given, file)
     for option, given_here, remedy in (
         ("--out", given.out is not None, "Redirect the output instead"),
+        ("--mapping", given.mapping is not None, "Leave it out"),
         ("--explain", given.explain, "Leave it out: --json explains every answer"),
         ("--jobs", given.jobs != 1, "Leave it out"),
     ):
@@ -70,9 +72,10 @@ def _score_table(given: argparse.Namespace, file: Path) -> int:
         kept = record_batch(home(), file, told, parts, model=digest, version=version, actor=user())
         told["ledger"] = {"sequence": kept.sequence, "hash": kept.hash}
 
-    told = score_table(
-        file, scorer, out=given.out, explain=given.explain, jobs=given.jobs, say=say, keep=keep
-    )
+    with read_mapped(given, file):
+        told = score_table(
+            file, scorer, out=given.out, explain=given.explain, jobs=given.jobs, say=say, keep=keep
+        )
     return print_told(given, told, _scored(told))
 
 

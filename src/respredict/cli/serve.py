@@ -102,11 +102,10 @@ def _settings(given: argparse.Namespace) -> ServingSettings:
     names = ("host", "port", "workers", "behind_proxy", "tls_certificate", "tls_key")
     typed: dict[str, Any] = {n: getattr(given, n) for n in names if getattr(given, n) is not None}
     settings = settings.with_values(typed)
-    for name in ("tls_certificate", "tls_key"):
-        file = getattr(settings, name)
-        if file and not Path(file).is_file():
-            rule, remedy = "be a file that can be read", "Name a PEM file"
-            raise ConfigError(Problem(f"serving.{name}", rule, repr(file), remedy))
+    if settings.tls:
+        from respredict.cli.tls import check_pair
+
+        check_pair(settings.tls_certificate, settings.tls_key)
     return settings
 
 
@@ -174,7 +173,10 @@ def _command(settings: ServingSettings, root: Path) -> list[str]:
         "--timeout-graceful-shutdown", str(settings.graceful_seconds), "--working-dir", str(root),
     ]  # fmt: skip
     if settings.tls:
+        from respredict.cli.tls import CIPHERS
+
         words += [
+            "--ssl-ciphers", CIPHERS,
             "--ssl-certfile", str(Path(settings.tls_certificate).resolve()),
             "--ssl-keyfile", str(Path(settings.tls_key).resolve()),
         ]  # fmt: skip

@@ -141,7 +141,8 @@ def restore(
     Raises
     ------
     LedgerConflictError
-        If records would be lost and it is not forced with a reason.
+        If there is no backup, it is of another ledger, or records would be lost and it is
+        not forced with a reason.
     LedgerDamageError
         If the backup does not verify.
     LedgerError
@@ -150,9 +151,13 @@ def restore(
     if force and not reason:
         msg = "a forced restore must have a reason, got none. Give one; it is recorded."
         raise LedgerConflictError(msg)
+    if not target.is_file():
+        msg = f"a backup must be there, got no {target}. Name what `respredict audit backup` wrote."
+        raise LedgerConflictError(msg)
     verdict = verify(target)
     if not verdict.ok:
-        msg = f"a backup must verify, got {verdict.kind}: {verdict.detail}. Use another."
+        told = verdict.detail.rstrip(".")
+        msg = f"a backup must verify, got {verdict.kind}: {told}. Use another."
         raise LedgerDamageError(msg)
     part = home / "ledger.db.part"
     try:
@@ -178,36 +183,46 @@ def _left_behind(home: Path, target: Path, *, force: bool) -> tuple[dict[str, An
     with contextlib.closing(read_only(target)) as copied:
         kept, _ = head(copied)
         hashes = dict(copied.execute("SELECT sequence, hash FROM record"))
-    signed = _last_signed(home)
+    signed, named = _last_signed(home)
     left: dict[str, Any] = {"left_sequence": signed or None, "left_hash": None}
     erased: list[int] = []
+    goes_on = "cannot be read"
     if not ledger_file(home).exists():
-        lost = signed > kept
+        lost, goes_on = signed > kept, f"was signed to {signed}"
     else:
         try:
             with contextlib.closing(read_only(home)) as live:
                 sequence, digest = head(live)
+                first = live.execute("SELECT hash FROM record WHERE sequence = 1").fetchone()
+                named = named.union(first or ())
                 erased = [s for s in _erased(live) if s <= kept]
+                goes_on = f"ends at {sequence}"
             lost = sequence > kept or hashes.get(sequence) != digest or signed > kept
             left = {"left_sequence": sequence, "left_hash": digest.hex()}
         except (sqlite3.Error, LedgerError):
             lost = True  # nobody can say what it holds
+    if named and hashes.get(1) not in named:
+        # Its erasures and its key are not the backup's: nothing of it could be carried over.
+        msg = "a backup must be of this ledger, got another's. Restore it into an empty folder."
+        raise LedgerConflictError(msg)
     if lost and not force:
         msg = (
             f"a restore must not lose records, got a backup that ends at {kept} for a ledger that "
-            "goes on or cannot be read. Force it with a reason, and it will be recorded."
+            f"{goes_on}. Force it with a reason, and it will be recorded."
         )
         raise LedgerConflictError(msg)
     return left, erased
 
 
-def _last_signed(home: Path) -> int:
-    """Return the last sequence that the checkpoints beside the ledger know of."""
+def _last_signed(home: Path) -> tuple[int, frozenset[bytes]]:
+    """Return the last sequence that the checkpoints beside the ledger know of, and whose."""
     try:
         lines = (home / "checkpoints.jsonl").read_bytes().splitlines()
-        return max((int(json.loads(line)["sequence"]) for line in lines), default=0)
+        told = [json.loads(line) for line in lines]
+        last = max(told, key=lambda one: int(one["sequence"]))
+        return int(last["sequence"]), frozenset({bytes.fromhex(last["ledger"])})
     except (OSError, ValueError, KeyError, TypeError):
-        return 0
+        return 0, frozenset()
 
 
 def _erased(connection: sqlite3.Connection) -> list[int]:

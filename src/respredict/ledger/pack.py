@@ -104,7 +104,7 @@ def _check(connection: sqlite3.Connection, wanted: Sequence[int]) -> None:
     last = connection.execute("SELECT max(sequence) FROM record").fetchone()[0] or 0
     if wanted[0] < 1 or wanted[-1] > last:
         odd = wanted[0] if wanted[0] < 1 else wanted[-1]
-        msg = f"sequences must be 1 to {last}, got {odd}. List the records first."
+        msg = f"sequences must be 1 to {last}, got {odd}. `respredict audit list` lists them."
         raise NoRecordError(msg)
 
 

@@ -116,7 +116,8 @@ class Reader:
         query = f"SELECT {_COLUMNS}, body FROM record r LEFT JOIN {_JOINED} WHERE {column} = ?"  # noqa: S608 - no value in it
         rows = self._all(query, value)
         if not rows:
-            msg = f"a record must be in the ledger, got none with {column[-8:]} {which}. List them."
+            rule = f"a record must be in the ledger, got none with {column[-8:]} {which}"
+            msg = f"{rule}. `respredict audit list` lists them."
             raise NoRecordError(msg)
         return self._record(rows[0])
 

@@ -249,7 +249,7 @@ def _unknown(walk: Walk, against: Path | None, vouched: int) -> list[str]:
     told += [f"Who named the key at {s}: the former did not sign it." for s in trust.unsigned]
     told += [
         f"What followed record {s - 1} before the restore at {s} by {said.get('actor')}: "
-        f"{said.get('reason')}."
+        f"{said.get('reason') or 'no reason given'}."
         for s, said in trust.restores
     ]
     if walk.erased:

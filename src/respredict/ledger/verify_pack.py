@@ -17,11 +17,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-__all__ = ["PackError", "verify_pack"]
+__all__ = ["KeyFileError", "PackError", "verify_pack"]
 
 HEADER_TAG = b"respredict-ledger-header-1\n"
 PAYLOAD_TAG = b"respredict-ledger-payload-1\n"
@@ -35,6 +35,10 @@ _BROKEN = (ValueError, KeyError, TypeError, IndexError, struct.error)
 
 class PackError(Exception):
     """What does not hold."""
+
+
+class KeyFileError(Exception):
+    """Why the public key cannot be read, which says nothing of the pack."""
 
 
 def need(holds: object, otherwise: str) -> None:
@@ -190,10 +194,14 @@ def need_erasure(
 
 def read_key(file: Path) -> bytes:
     """Return the raw public key of a PEM file."""
-    key = load_pem_public_key(file.read_bytes())
+    try:
+        key = load_pem_public_key(file.read_bytes())
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+        msg = f"the public key {file}: {error}"
+        raise KeyFileError(msg) from error
     if not isinstance(key, Ed25519PublicKey):
-        msg = f"{file.name} must hold an Ed25519 key"
-        raise TypeError(msg)
+        msg = f"the public key {file}: it is of another kind than Ed25519"
+        raise KeyFileError(msg)
     return key.public_bytes_raw()
 
 
@@ -218,14 +226,18 @@ def verify_pack(pack: Path, public_key: Path, extract: Path | None = None) -> li
     ------
     PackError
         If anything does not hold.
+    KeyFileError
+        If the public key cannot be read.
     """
-    told = []
+    told, given = [], read_key(public_key)
     with zipfile.ZipFile(pack) as archive:
         manifest = json.loads(archive.read("manifest.json"))
         headers = read_headers(archive.read("headers.bin"))
-        every, given = read_checkpoints(archive), read_key(public_key)
+        every = read_checkpoints(archive)
         signed = believe(archive, manifest["rotations"], given, headers, every)
         erased = dict(manifest["erased"])
+        once = len(manifest["sequences"]) == len({*manifest["sequences"]})
+        need(once, "the manifest names a record twice")
         for sequence in manifest["sequences"]:
             need(sequence in headers, f"record {sequence} has no header")
             by = need_vouched(sequence, headers, signed)
@@ -276,7 +288,7 @@ def main(arguments: list[str] | None = None) -> int:
     except PackError as error:
         print(json.dumps({"ok": False, "detail": str(error)}) if asked.json else f"BAD: {error}")
         return 1
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, zipfile.BadZipFile, KeyFileError) as error:
         print(f"cannot read: {error}", file=sys.stderr)
         return 2
     except _BROKEN as error:

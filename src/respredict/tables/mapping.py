@@ -1,7 +1,7 @@
 """``mapping.toml``: a clinic's own column names, units and codes, beside its table.
 
-It belongs to the table that its ``file`` names, and every command that reads the table
-reads it through the mapping. Each section is one column of ours::
+It belongs to the table that its ``file`` names; every command that reads the table reads it
+through the mapping, or through the one that ``--mapping`` names. Each section is one of ours::
 
     file = "clinic.csv"
     missing = ["ND"]
@@ -9,11 +9,9 @@ reads it through the mapping. Each section is one column of ours::
     [testosterone]
     column = "Total T"
     unit = "nmol/L"
-
     [clomiphene]
     column = "Clomid"
     values = {yes = 1, no = 0}
-
     [followup_days]
     from = "Visit"
     to = "Control"
@@ -39,6 +37,7 @@ from numpy.typing import NDArray
 from respredict.errors import CohortError, Problem, nearest
 from respredict.schema.quantities import parse_measurement
 from respredict.tables.files import Table, objects, shown
+from respredict.tables.mapping_named import named_for
 from respredict.tables.targets import TARGETS, outputs
 
 __all__ = ["MAPPING", "ColumnMapping", "read_mapping"]
@@ -188,12 +187,9 @@ class ColumnMapping:
         self, entry: Mapping[str, Any], table: Table, problems: list[Problem]
     ) -> NDArray[Any]:
         both = [self._dates(entry, entry[key], table, problems) for key in ("from", "to")]
-        return objects(
-            [
-                "" if a is None or b is None else str((b - a).days)
-                for a, b in zip(*both, strict=True)
-            ]
-        )
+        return objects([
+            "" if a is None or b is None else str((b - a).days) for a, b in zip(*both, strict=True)
+        ])  # fmt: skip
 
     def _dates(
         self, entry: Mapping[str, Any], column: str, table: Table, problems: list[Problem]
@@ -224,8 +220,8 @@ def read_mapping(table: Path, file: Path | None = None) -> ColumnMapping | None:
     table : Path
         Of the table.
     file : Path or None, default=None
-        The mapping, whatever table it names; ``mapping.toml`` beside the table if None,
-        where its ``file`` names the table.
+        The mapping, whatever table it names. If None, what ``read_through`` named; else
+        ``mapping.toml`` beside the table, where its ``file`` names the table.
 
     Returns
     -------
@@ -237,6 +233,7 @@ def read_mapping(table: Path, file: Path | None = None) -> ColumnMapping | None:
     CohortError
         With everything that is wrong with it, guesses that nobody confirmed among it.
     """
+    file = file or named_for(table)
     where = file or table.parent / MAPPING
     try:
         raw = where.read_bytes()
