@@ -17,7 +17,7 @@ from respredict.model.predictors import PREDICTORS
 
 UNKNOWN = "must be a known setting, got an unknown one."
 MODEL = "Use model.predictors, model.candidate, model.seed."
-SECTIONS = "Use cohort, outcome, model, validation."
+SECTIONS = "Use cohort, outcome, model, candidates, validation."
 ONES = "Use published, zero, splines, boosting"
 SETS = "Use hormones, hormones+semen, lh+fsh, t_lh."
 DEFAULT = Path(__file__).resolve().parents[1] / "training" / "default.toml"
@@ -78,6 +78,12 @@ def test_the_choices_are_what_can_be_built():
          f"model.predictors must be a known one, got 'hormone'. Did you mean 'hormones'? {SETS}"),
         ('[model]\ncandidate = "one"\n',
          f"model.candidate must be a known one, got 'one'. {ONES}, select."),
+        ("[candidates]\nprior_width = 1\n",
+         ("candidates.prior_width must be a number with a decimal point, got 1. "
+          "Write prior_width = 1.0.")),
+        ("[candidates]\nprior_width = nan\n",
+         "candidates.prior_width must be 0.1 to 10.0, got nan. Choose another."),
+        ("[candidates]\nknots = 6\n", "candidates.knots must be 3 to 5, got 6. Choose another."),
         ("[validation]\nresamples = 3\n",
          "validation.resamples must be 20 to 10000, got 3. Choose another."),
         ("[validation]\njobs = -1\n", "validation.jobs must be 0 to 1000, got -1. Choose another."),
@@ -136,6 +142,12 @@ def test_settings_are_logged_flat():
         "model.predictors": "hormones",
         "model.candidate": "published",
         "model.seed": 20261121,
+        "candidates.search": "",
+        "candidates.prior_width": 1.0,
+        "candidates.knots": 3,
+        "candidates.learning_rate": 0.1,
+        "candidates.leaf_penalty": 1.0,
+        "candidates.leaf_information": 5.0,
         "validation.candidates": ("published", "zero", "splines", "boosting"),
         "validation.resamples": 200,
         "validation.folds": 5,

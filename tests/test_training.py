@@ -179,6 +179,10 @@ def test_mlflow_run_trains_and_registers(tmp_path):
 ENTRY_POINTS = {
     "simulate": (["men=60", "seed=3", "out=small.csv"], "Wrote 60 synthetic men"),
     "check": ([f"cohort={COHORT}"], "600 men, synthetic"),
+    "tune": (
+        [f"config={ROOT}/training/default.toml", f"cohort={COHORT}", "trials=1"],
+        "1 trials in study 'respredict'",
+    ),
     "promote": (["version=1"], "Version 1 is the champion"),
     "score": ([f"cohort={COHORT}", "out=s.csv"], "600 men"),
     "monitor": (["data=told.csv", "men_fitted=600"], "No alarm"),
@@ -210,7 +214,17 @@ def test_every_entry_point_is_there_typed_and_with_a_default():
     from mlflow.projects import _project_spec
 
     points = _project_spec.load_project(str(ROOT))._entry_points
-    names = {"main", "validate", "simulate", "check", "promote", "update", "score", "monitor"}
+    names = {
+        "main",
+        "validate",
+        "tune",
+        "simulate",
+        "check",
+        "promote",
+        "update",
+        "score",
+        "monitor",
+    }
     assert set(points) == names
     for name, point in points.items():
         for parameter in point.parameters.values():

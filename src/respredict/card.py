@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from respredict.candidate_settings import search_notice
 from respredict.evidence import load
 from respredict.outcome import SCHEMES, TARGET_DAYS, WINDOW_DAYS
 
@@ -70,7 +71,8 @@ def card_json(report: Told | None, meta: Told) -> dict[str, Any]:
         "format": FORMAT,
         "use": meta["use"],
         "model": {k: meta[k] for k in ("name", "candidate", "predictors")}
-        | ({"digest": report["provenance"]["digest"]} if report else {}),
+        | ({"digest": report["provenance"]["digest"]} if report else {})
+        | ({"search": notice} if (notice := search_notice(meta.get("settings", {}))) else {}),
         "intended_use": _USES[meta["use"]],
         "users": list(_USERS),
         "not_for": list(_NOT_FOR),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from respredict.candidate_settings import CANDIDATE_RANGES, CandidateSettings
 from respredict.errors import ConfigError, Problem, nearest
 
 __all__ = [
@@ -122,6 +123,8 @@ class Settings:
         The outcome.
     model : ModelSettings
         The model.
+    candidates : CandidateSettings
+        What the candidates are held to.
     validation : ValidationSettings
         Its validation.
     """
@@ -129,6 +132,7 @@ class Settings:
     cohort: CohortSettings = field(default_factory=CohortSettings)
     outcome: OutcomeSettings = field(default_factory=OutcomeSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
+    candidates: CandidateSettings = field(default_factory=CandidateSettings)
     validation: ValidationSettings = field(default_factory=ValidationSettings)
 
     def flat(self) -> dict[str, Any]:
@@ -145,8 +149,7 @@ class Settings:
 
     def with_jobs(self, jobs: int) -> Settings:
         """Return the same settings for another number of processes, 0 for all."""
-        problem = _problem("validation.jobs", "jobs", jobs, self.validation.jobs)
-        if problem:
+        if problem := _problem("validation.jobs", "jobs", jobs, self.validation.jobs):
             raise ConfigError(problem)
         return dataclasses.replace(self, validation=dataclasses.replace(self.validation, jobs=jobs))
 
@@ -154,6 +157,7 @@ class Settings:
 _KINDS = {
     str: ("be text", '"..."'),
     int: ("be a whole number", "1"),
+    float: ("be a number with a decimal point", "1.0"),
     "texts": ("be a list of different texts", '["...", "..."]'),
     "numbers": ("be an ascending list of numbers in (0, 1)", "[0.3, 0.6]"),
 }
@@ -163,7 +167,7 @@ _CHOICES = {
     "validation.candidates": CANDIDATES,
 }
 _GREATEST_SEED = 2**32 - 1  # what NumPy takes
-_RANGES = {
+_RANGES: dict[str, tuple[float, float]] = {
     "model.seed": (0, _GREATEST_SEED),
     "validation.seed": (0, _GREATEST_SEED),
     "validation.resamples": (20, 10_000),
@@ -171,7 +175,7 @@ _RANGES = {
     "validation.repeats": (1, 100),
     "validation.more_men": (1, 100_000),
     "validation.jobs": (0, 1_000),
-}
+} | {f"candidates.{key}": ends for key, ends in CANDIDATE_RANGES.items()}
 
 
 def read_settings(path: str | os.PathLike[str]) -> Settings:
@@ -180,8 +184,7 @@ def read_settings(path: str | os.PathLike[str]) -> Settings:
     Parameters
     ----------
     path : path-like
-        A TOML file with the sections ``[cohort]``, ``[outcome]``, ``[model]`` and
-        ``[validation]``.
+        A TOML file with the sections of :class:`Settings`.
 
     Returns
     -------
@@ -242,8 +245,7 @@ def _section(name: str, kind: type, body: dict[str, Any], problems: list[Problem
         if key not in known:
             problems.append(_unknown(where, [f"{name}.{k}" for k in known]))
             continue
-        problem = _problem(where, key, value, known[key].default)
-        if problem:
+        if problem := _problem(where, key, value, known[key].default):
             problems.append(problem)
         else:
             values[key] = tuple(value) if isinstance(value, list) else value
@@ -259,7 +261,7 @@ def _problem(where: str, key: str, value: Any, default: Any) -> Problem | None:
         rule, example = _KINDS[wanted]
         return Problem(where, rule, repr(value), f"Write {key} = {example}")
     least, most = _RANGES.get(where, (value, value))
-    if isinstance(value, int) and not least <= value <= most:
+    if isinstance(value, int | float) and not least <= value <= most:
         return Problem(where, f"be {least} to {most}", repr(value), "Choose another")
     choices = _CHOICES.get(where)
     for one in value if isinstance(value, list) else [value]:

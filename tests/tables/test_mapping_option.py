@@ -34,7 +34,7 @@ unit = "IU/L"
 """
 #: What differs between two runs whatever the mapping is.
 VARIES = {"version", "run_id", "ledger", "seconds", "out", "rejected_file", "file", "sequence",
-          "proposed", "input_file", "output_file"}  # fmt: skip
+          "proposed", "input_file", "output_file", "cohort.path"}  # fmt: skip
 
 #: What is typed; words in capitals stand for files.
 COMMANDS = {
@@ -44,6 +44,7 @@ COMMANDS = {
     "update": "update --data TABLE --level 0.3 --resamples 20",
     "score": "score TABLE --out OUT",
     "evaluate": "evaluate TABLE --equation EQUATION",
+    "tune": "tune TABLE --storage sqlite:///OUT.db --trials 1 --out OUT.toml",
 }
 
 

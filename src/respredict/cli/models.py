@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from respredict.cli.common import NO, Add, add_mapping, print_told, read_mapped, say, user
 from respredict.cli.lifecycle import add_lifecycle, proposed_text, proposed_told
+from respredict.cli.tuning import add_tuning
 from respredict.cli.watching import add_watching
 from respredict.config import Settings, home, read_settings
 
@@ -18,7 +19,7 @@ __all__ = ["add_models"]
 
 
 def add_models(add: Add) -> None:
-    """Add ``train``, and what follows it: ``promote``, ``update``, ``outcome`` and ``monitor``.
+    """Add ``train``, ``tune``, and what follows: ``promote``, ``update``, ``outcome``, ``monitor``.
 
     Parameters
     ----------
@@ -33,6 +34,7 @@ def add_models(add: Add) -> None:
     train.add_argument("--jobs", type=int, help="processes of the validation (default: all)")
     train.add_argument("--promote", action="store_true", help="make it the champion")
     train.add_argument("--reason", default="", help="why to promote it whatever the gate answers")
+    add_tuning(add)
     add_lifecycle(add)
     add_watching(add)
 

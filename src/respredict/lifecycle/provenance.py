@@ -19,6 +19,7 @@ from respredict.validation.subjects import Subjects
 __all__ = ["base_rate", "meta_of", "provenance_of", "tags_of"]
 
 _LEVEL_Z = 1.6448536269514722
+_KEPT = ("model.", "outcome.", "candidates.")
 _PACKAGES = ("respredict", "numpy", "scipy", "scikit-learn", "pandas", "skops")
 
 
@@ -68,7 +69,7 @@ def meta_of(
         },
         "worsening": base_rate(int(worsened.sum()), len(worsened)),
         "performance": metrics,
-        "settings": {k: v for k, v in asked if k.startswith(("model.", "outcome."))},
+        "settings": {k: v for k, v in asked if k.startswith(_KEPT)},
         "versions": _versions(),
     }
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from respredict.candidate_settings import CandidateSettings
 from respredict.model.candidates import build_candidate
 
 __all__ = ["left_out", "measured", "recipe_of"]
@@ -34,8 +35,13 @@ def recipe_of(meta: Mapping[str, Any]) -> Build:
     """
 
     def build() -> Any:
-        seed = int(meta["settings"]["model.seed"])
-        return build_candidate(meta["candidate"], meta["predictors"], random_state=seed)
+        told = meta["settings"]
+        return build_candidate(
+            meta["candidate"],
+            meta["predictors"],
+            random_state=int(told["model.seed"]),
+            asked=CandidateSettings.of(told),
+        )
 
     return build
 

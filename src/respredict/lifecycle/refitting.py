@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from respredict.candidate_settings import CandidateSettings
 from respredict.lifecycle.recalibrating import moved, retaken
 from respredict.validation.closed_test import ClosedTest
 from respredict.validation.corrected import correct
@@ -31,7 +32,7 @@ _SLOPE = "calibration_slope"
 
 def corrected_slope(
     subjects: Subjects, candidate: str, predictors: str, *, seed: int, resamples: int = 200,
-    jobs: int = 1, say: Say = lambda _: None,
+    jobs: int = 1, say: Say = lambda _: None, asked: CandidateSettings | None = None,
 ) -> float | None:  # fmt: skip
     """Return the calibration slope of a recipe on other men of the same kind.
 
@@ -49,6 +50,8 @@ def corrected_slope(
         Processes.
     say : callable, default: silent
         Told how far it is.
+    asked : CandidateSettings or None, default=None
+        What the candidate is held to; its defaults if None.
 
     Returns
     -------
@@ -59,7 +62,8 @@ def corrected_slope(
     -----
     Source: Harrell, Lee and Mark, Stat Med 15:361-387 (1996).
     """
-    men, one = matrix_of(subjects, predictors), (Candidate(candidate, predictors),)
+    men = matrix_of(subjects, predictors)
+    one = (Candidate(candidate, predictors, asked or CandidateSettings()),)
     everyone = np.ones(len(men), dtype=np.int64)
     fitted, starts = fit_all(one, men, everyone, seed=seed)
     plan = Plan(one, (), 0, (0.5,), _FOLDS, seed)

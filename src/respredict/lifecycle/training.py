@@ -114,7 +114,7 @@ def fit(
 
     def build() -> Any:
         predictors, seed = settings.model.predictors, settings.model.seed
-        return build_candidate(name, predictors, random_state=seed)
+        return build_candidate(name, predictors, random_state=seed, asked=settings.candidates)
 
     say(f"fitting {name} to {len(y)} men, {y.sum()} of whom improved")
     pipeline = build().fit(X, y)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from respredict import registry
 from respredict.bundle import Bundle
+from respredict.candidate_settings import CandidateSettings
 from respredict.cohort import Cohort
 from respredict.config import ModelSettings, OutcomeSettings, Settings
 from respredict.errors import InputError, Problem, RegistryError
@@ -194,11 +195,11 @@ def _step(
     if test.step in ("none", *RECALIBRATIONS) or (test.step == "revision" and not curved):
         return test.step, (*why, _done(test))
     meta = champion.meta
-    seed = int(meta["settings"]["model.seed"])
+    seed, asked = int(meta["settings"]["model.seed"]), CandidateSettings.of(meta["settings"])
     say(f"judging a refit over {resamples} resamples")
     slope = corrected_slope(
-        subjects, meta["candidate"], meta["predictors"], seed=seed, resamples=resamples, jobs=jobs,
-        say=say,
+        subjects, meta["candidate"], meta["predictors"], asked=asked, seed=seed,
+        resamples=resamples, jobs=jobs, say=say,
     )  # fmt: skip
     if slope is not None and slope >= LEAST_SLOPE:
         told = f"A refit has a corrected slope of {slope:.2f}, at least {LEAST_SLOPE}."
@@ -260,4 +261,5 @@ def _settings(meta: Any) -> Settings:
     return Settings(
         outcome=OutcomeSettings(meta["scheme"]),
         model=ModelSettings(meta["predictors"], meta["candidate"], int(told["model.seed"])),
+        candidates=CandidateSettings.of(told),
     )

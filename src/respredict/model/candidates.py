@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.pipeline import Pipeline
 
+from respredict.candidate_settings import CandidateSettings
 from respredict.model.boosting import MonotoneBoosting
 from respredict.model.features import RatioFeatures
 from respredict.model.logistic import ShrunkenLogistic
@@ -49,8 +50,9 @@ _TOLERANCE = 1e-5  # of the imputer in a resample, in standard deviations
 
 
 def build_candidate(
-    name: str = "published", predictors: str = "hormones", *, random_state: int = 0
-) -> Pipeline:
+    name: str = "published", predictors: str = "hormones", *, random_state: int = 0,
+    asked: CandidateSettings | None = None,
+) -> Pipeline:  # fmt: skip
     """Build an unfitted candidate: impute, form features, classify.
 
     Parameters
@@ -61,6 +63,8 @@ def build_candidate(
         The predictor set; ``fit`` takes a frame with its ``matrix_columns``.
     random_state : int, default=0
         Draws the folds in which a penalty or a number of trees is chosen.
+    asked : CandidateSettings or None, default=None
+        What it is held to; its defaults if None.
 
     Returns
     -------
@@ -90,9 +94,10 @@ def build_candidate(
         raise ValueError(msg)
     build = {"published": _published, "zero": _zero, "splines": _splines, "boosting": _boosting}
     features, classifier = build[name](predictors, random_state)
-    return Pipeline(
+    made = Pipeline(
         [("imputer", build_imputer(predictors)), ("features", features), ("classifier", classifier)]
     )
+    return made if asked is None else made.set_params(**asked.parameters(name))
 
 
 def build_pipeline(

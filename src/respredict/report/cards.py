@@ -60,6 +60,8 @@ def _model(of: Told) -> Iterator[Any]:
     yield f"{of['candidate']} on {of['predictors']}"
     if "digest" in of:
         yield from (", ", element("code", told(of["digest"])))
+    if "search" in of:
+        yield from (". ", told(of["search"]))
 
 
 def _data(data: Told) -> Iterator[Html]:

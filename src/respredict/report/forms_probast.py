@@ -82,8 +82,9 @@ def _evaluation(sources: Sources) -> Answers:
         "E4.4": (NONE, phrase("Nothing was done about imbalance."), ""),
         "E4.5": (RUN, phrase("Nothing that is learnt saw a man it is judged on; folds follow the "
                              "clinics where there are several."), "models"),
-        "E4.6": (RUN, phrase("In each of {n} resamples everything was chosen and fitted again.",
-                             n=resamples), "performance"),
+        "E4.6": (PART if sources.searched else RUN,
+                 phrase("In each of {n} resamples {all} was chosen and fitted again.",
+                        n=resamples, all=sources.repeated), "performance"),
         "E4.7": (RUN, phrase("Discrimination, calibration with its curve, net benefit and "
                              "stability."), "performance"),
     }  # fmt: skip

@@ -92,6 +92,7 @@ def _analysis(sources: Sources) -> Answers:
     report = sources.report
     model, folds = MODELS[report["model"]["candidate"]], report["selection"]["n_folds"]
     none = phrase("The model was not updated.")
+    searched = " Other parameters were searched for once, before." if sources.searched else ""
     return {
         "12a": (RUN, phrase("All men were used to develop; optimism was measured in {n} resamples, "
                             "models compared in {folds} folds of men left out. Nothing was split "
@@ -100,8 +101,8 @@ def _analysis(sources: Sources) -> Answers:
         "12b": (RUN, phrase("Hormones and body mass index as logarithms, with the logarithms of "
                             "two ratios; age as it is."), "equation"),
         "12c": (RUN, phrase("A {model}; how strongly, and which candidate where that was asked, "
-                            "was chosen again in every resample.", model=model.format("")),
-                "models"),
+                            "was chosen again in every resample.{searched}",
+                            model=model.format(""), searched=searched), "models"),
         "12d": (RUN, phrase("Folds follow the clinics; each clinic was predicted by the others and "
                             "the results pooled."), "sites"),
         "12e": (RUN, phrase("Discrimination, calibration, overall error, net benefit and "

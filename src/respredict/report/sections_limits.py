@@ -38,11 +38,14 @@ def add_limits(page: Page, sources: Sources) -> None:
         What it tells.
     """
     own: list[Any] = [_SYNTHETIC] if sources.demonstration else []
+    if sources.searched:
+        own.append((told(sources.searched),))
     if not sources.report["sample_size"]["enough"]:
         own.append((told(sources.report["sample_size"]["verdict"]),))
     if len(sources.report["cohort"]["sites"]) == 1:
         own.append("All men are of one clinic.")
-    notices = [(told(notice),) for notice in sources.notices()]
+    noticed = [notice for notice in sources.notices() if notice != sources.searched]
+    notices = [(told(notice),) for notice in noticed]
     page.add(
         "limits", "What it cannot say",
         bullets([*own, *_ALWAYS]),

@@ -45,7 +45,7 @@ def add_performance(page: Page, sources: Sources) -> None:
         "performance", "How well it does",
         paragraph("Apparent is on the men it was fitted to; corrected takes off the optimism, "
                   "measured over ", Amount(resamples, "count"), " resamples in each of which "
-                  "everything, the choice of its settings included, was done again."),
+                  f"{sources.repeated}, the choice of its settings included, was done again."),
         table("Performance, apparent and corrected", header, rows),
         roc_figure(sources.report["roc"], of["auc"]),
         terms=("auc", "brier", "log_loss", "log_odds", "calibration_intercept",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from respredict.candidate_settings import search_notice
 from respredict.equation import Equation
 from respredict.report.amounts import Amount
 from respredict.report.sentences import Parts
@@ -57,6 +58,16 @@ class Sources:
         """What the model is called on a page."""
         number = self.version["number"]
         return ("a model",) if number is None else ("version ", Amount(number, "count"))
+
+    @property
+    def searched(self) -> str:
+        """What to know of a search for its parameters, empty where there was none."""
+        return search_notice(self.report["settings"])
+
+    @property
+    def repeated(self) -> str:
+        """What was done again in every resample."""
+        return "everything but one search for parameters" if self.searched else "everything"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON that every number on the pages is found in."""

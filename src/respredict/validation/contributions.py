@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -107,7 +107,7 @@ def contributions(
     """
     names = ("hormones", *(name for name in QUESTIONS if name in PREDICTORS))
     tasks = [
-        ((Candidate(candidate.name, name),), men, fold, seed + r, starts)
+        ((replace(candidate, predictors=name),), men, fold, seed + r, starts)
         for name in names
         for r, fold in enumerate(folds.deals)
     ]

@@ -6,7 +6,7 @@ Whatever is fitted here is the pipeline that would be served: nothing stands in 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
+from respredict.candidate_settings import CandidateSettings
 from respredict.model.candidates import CANDIDATES, build_candidate
 from respredict.model.comparators import build_comparator
 from respredict.model.predictors import PREDICTORS, matrix_columns
@@ -95,6 +96,8 @@ class Candidate:
         Of a candidate or comparator.
     predictors : str, default="hormones"
         The predictor set; a comparator brings its own.
+    asked : CandidateSettings
+        What a candidate is held to.
 
     Examples
     --------
@@ -104,6 +107,7 @@ class Candidate:
 
     name: str
     predictors: str = "hormones"
+    asked: CandidateSettings = field(default_factory=CandidateSettings)
 
     def build(self, *, seed: int) -> Any:
         """Return the unfitted estimator.
@@ -119,7 +123,7 @@ class Candidate:
             With ``fit`` and ``predict_proba``.
         """
         if self.name in CANDIDATES:
-            return build_candidate(self.name, self.predictors, random_state=seed)
+            return build_candidate(self.name, self.predictors, random_state=seed, asked=self.asked)
         if self.name in PREDICTORS:  # a comparator that is the default on fewer predictors
             return build_candidate(predictors=self.name)
         return build_comparator(self.name)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from respredict.candidate_settings import search_notice
 from respredict.config import SELECT, Settings
 from respredict.model.candidates import CANDIDATES
 from respredict.model.comparators import COMPARATORS
@@ -42,7 +43,7 @@ from respredict.validation.transport import transport
 from respredict.validation.workers import finish, one_thread
 from respredict.validation.worsening import worsening_section
 
-__all__ = ["LEVEL", "chosen_candidate", "validate"]
+__all__ = ["LEVEL", "candidates_of", "chosen_candidate", "compared", "validate"]
 
 Floats = NDArray[np.float64]
 Say = Callable[[str], None]
@@ -77,14 +78,37 @@ def chosen_candidate(subjects: Subjects, settings: Settings, *, say: Say = lambd
     """
     if settings.model.candidate != SELECT:
         return settings.model.candidate
-    candidates, men = _candidates(settings), matrix_of(subjects, settings.model.predictors)
+    candidates, men = candidates_of(settings), matrix_of(subjects, settings.model.predictors)
     say(f"choosing among {', '.join(c.name for c in candidates)}")
+    return candidates[compared(candidates, men, settings, say=say).chosen].name
+
+
+def compared(
+    candidates: tuple[Candidate, ...], men: Men, settings: Settings, *, say: Say = lambda _: None
+) -> Selection:
+    """Compare candidates on men left out, as a choice among them is made.
+
+    Parameters
+    ----------
+    candidates : tuple of Candidate
+        The simplest first.
+    men : Men
+        The men.
+    settings : Settings
+        Of the run: folds, repeats and seed are those of its validation.
+    say : callable, default: silent
+        Told what is done.
+
+    Returns
+    -------
+    Selection
+        Of each candidate the same, whatever it is compared with.
+    """
     _, _, starts = one_thread(_fit, candidates, men, settings)
     try:
-        found = _select(candidates, men, settings, starts, nested=False, say=say)
+        return _select(candidates, men, settings, starts, nested=False, say=say)
     finally:
         finish()
-    return candidates[found.chosen].name
 
 
 def validate(
@@ -130,7 +154,7 @@ def _validate(
     sample_size: dict[str, Any], notices: tuple[str, ...], say: Say,
 ) -> Report:  # fmt: skip
     asked, men = settings.validation, matrix_of(subjects, settings.model.predictors)
-    candidates, jobs = _candidates(settings), _jobs(settings)
+    candidates, jobs = candidates_of(settings), _jobs(settings)
     fixed = None
     if settings.model.candidate != SELECT:
         fixed = [c.name for c in candidates].index(settings.model.candidate)
@@ -152,6 +176,8 @@ def _validate(
     of = coefficients(fitted[index], men, candidates[index].columns, level=LEVEL)
     if isinstance(of, str):
         notices, of = (*notices, f"No table of coefficients: {of}."), ()
+    if searched := search_notice(settings.flat()):
+        notices = (*notices, searched)
     coarse = provenance["cohort"]["kind"] != "synthetic"
     return Report(
         settings=_asked(settings),
@@ -185,10 +211,21 @@ def _validate(
     )  # fmt: skip
 
 
-def _candidates(settings: Settings) -> tuple[Candidate, ...]:
-    """Return the candidates asked for and the model's own, the simplest first."""
-    named = {*settings.validation.candidates, settings.model.candidate}
-    return tuple(Candidate(n, settings.model.predictors) for n in CANDIDATES if n in named)
+def candidates_of(settings: Settings) -> tuple[Candidate, ...]:
+    """Return the candidates asked for and the model's own.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of the run.
+
+    Returns
+    -------
+    tuple of Candidate
+        The simplest first.
+    """
+    named, asked = {*settings.validation.candidates, settings.model.candidate}, settings.candidates
+    return tuple(Candidate(n, settings.model.predictors, asked) for n in CANDIDATES if n in named)
 
 
 def _jobs(settings: Settings) -> int:
