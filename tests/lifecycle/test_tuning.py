@@ -162,6 +162,7 @@ def test_processes_share_a_study(table, tmp_path):
     assert read_settings(tmp_path / "tuned.toml").cohort.path == str(table)
 
 
+@pytest.mark.prove
 def test_a_process_that_is_killed_is_continued(table, tmp_path):
     """Its last trial is nobody's, and is not counted."""
     with subprocess.Popen(
@@ -259,6 +260,7 @@ def test_settings_are_written_as_they_are_read(tmp_path):
     assert read_settings(tmp_path / "run.toml") == settings
 
 
+@pytest.mark.prove
 def test_a_searched_model_says_in_card_and_report_that_nothing_repeated_the_search(
     table, tmp_path, monkeypatch, capsys
 ):

@@ -100,7 +100,10 @@ def without(found):
     return [without(one) for one in found] if isinstance(found, list) else found
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.prove] * (name == "update")) for name in COMMANDS],
+)
 def test_a_mapping_elsewhere_is_read_as_one_beside_the_table(hospital, capsys, name):
     """And without either the table is refused."""
     command, elsewhere = COMMANDS[name], ("--mapping", str(hospital / "kept" / "of men.toml"))
