@@ -93,7 +93,7 @@ def test_a_record_is_found_by_number_or_id(home):
     record = record_of(home, 5)
     change(home, "UPDATE payload SET body = x'ff' WHERE sequence = 5")
     assert sequence_of(home, 5) == sequence_of(home, record.id) == 5
-    with pytest.raises(NoRecordError, match=r"got none with sequence 9999. `respredict audit list`"):
+    with pytest.raises(NoRecordError, match=r"got none with sequence 9999. `respredict audit"):
         sequence_of(home, 9999)
     with pytest.raises(NoRecordError, match="got none with id"):
         sequence_of(home, uuid.uuid4())
