@@ -6,9 +6,11 @@ import json
 import pandas as pd
 import pytest
 
-from respredict.errors import RequestError
+from respredict.cli.main import main
+from respredict.errors import InputError, RegistryError, RequestError
 from respredict.lifecycle.cases import cases
-from respredict.lifecycle.conformance import compare_answers, essence, make_pack
+from respredict.lifecycle.conformance import check_pack, compare_answers, essence, make_pack
+from respredict.lifecycle.versions import whole_digest
 from respredict.schema.request import read_request
 
 
@@ -88,3 +90,67 @@ def test_neither_text_nor_identity_is_part_of_it(scorer):
     told = json.dumps(essence(scorer.score(cases()[0][1])))
     assert scorer.bundle.digest not in told
     assert "monitoring" not in told
+
+
+CASE = {"name": "a", "request": {}, "expected": {}}
+
+
+@pytest.mark.parametrize(
+    ("pack", "said"),
+    [
+        ([], "must be a JSON object, got list"),
+        ({"x": []}, "must hold format, tolerance and cases, got no format and no tolerance and no"),
+        ({"cases": []}, "must hold format, tolerance and cases, got no format and no tolerance"),
+        ({"format": 2, "tolerance": 0, "cases": [CASE]}, "must have format 1, got 2"),
+        ({"format": 1, "tolerance": "0", "cases": [CASE]}, r"a tolerance in \[0, 1\), got '0'"),
+        ({"format": 1, "tolerance": 0, "cases": []}, r"a list of at least one case, got \[\]"),
+        ({"format": 1, "tolerance": 0, "cases": {}}, r"a list of at least one case, got \{\}"),
+        ({"format": 1, "tolerance": 0, "cases": [CASE, {}]},
+         "in every case, got case 2 without name and request and expected"),
+        ({"format": 1, "tolerance": 0, "cases": [{**CASE, "request": 3}]}, "case 1 without requ"),
+        ({"format": 1, "tolerance": 0, "cases": [3]}, "case 1 without name"),
+    ],
+)  # fmt: skip
+def test_what_is_no_pack_is_refused(in_trained, capsys, tmp_path, pack, said):
+    """With one clear error, by the function and by the command."""
+    with pytest.raises(InputError, match=f"^--pack .*{said}"):
+        check_pack(pack, "--pack")
+    (tmp_path / "pack.json").write_text(json.dumps(pack))
+    assert main(["conformance", "--pack", str(tmp_path / "pack.json")]) == 2
+    assert capsys.readouterr().err.startswith("respredict: --pack must ")
+
+
+def test_the_command_says_where_an_answer_departs(in_trained, capsys, tmp_path, few):
+    refused = next(case for case in few["cases"] if "refused" in case["expected"])
+    rule = refused["expected"]["refused"][0][1]
+    refused["expected"]["refused"][0][1] = "be another"
+    scored = next(case for case in few["cases"] if "improvement" in case["expected"])
+    del scored["expected"]["improvement"]["level"]
+    (tmp_path / "pack.json").write_text(json.dumps(few))
+    assert main(["conformance", "--pack", str(tmp_path / "pack.json")]) == 1
+    out = capsys.readouterr().out
+    assert f"  {refused['name']}: /refused/0/1 must be 'be another', got {rule!r}\n" in out
+    assert f"  {scored['name']}: /improvement/level must be nothing, got 0.9\n" in out
+    assert "recorded" not in out
+
+
+@pytest.mark.parametrize("cut", [4, 12, 64])
+def test_a_model_is_named_by_its_first_digits(in_trained, capsys, cut):
+    digest = in_trained["trained"].bundle.digest
+    for name in (digest[7 : 7 + cut], digest[: 7 + cut], f"{digest[: 7 + cut]}…"):
+        assert main(["conformance", "--digest", name]) == 0
+        assert "conforms: 200 of 200 answers." in capsys.readouterr().out
+
+
+def test_digits_that_name_no_model_or_two_are_refused(tmp_path):
+    for name in ("abcd1" + "0" * 59, "abcd2" + "0" * 59):
+        (tmp_path / "bundles" / name).mkdir(parents=True)
+    (tmp_path / "bundles" / f"{'abcd1':0<64}.report.json").touch()
+    assert whole_digest(tmp_path, "ABCD1") == f"sha256:{'abcd1':0<64}"
+    with pytest.raises(RegistryError, match=r"must begin with abcd, got 2 of them. Give more"):
+        whole_digest(tmp_path, "sha256:abcd")
+    with pytest.raises(RegistryError, match=r"must begin with ffff, got none. Train or copy"):
+        whole_digest(tmp_path, "ffff")
+    for none in ("", "abc", "*", "../bundles", "champion", "g" * 64, "a" * 65):
+        with pytest.raises(InputError, match="a digest must be 4 to 64 hexadecimal digits"):
+            whole_digest(tmp_path, none)

@@ -162,7 +162,8 @@ def test_the_way_back_is_one_step_each_time(clinics):
         assert registry.find_version("champion").number == back.number
     last = recorded(home)[-1]
     assert (last.actor, last.reason, "rollback_of" in last.details) == ("Cy", "complaints", True)
-    with pytest.raises(RegistryError, match="must have one before it to go back to"):
+    none = f"to go back to, got none before version {number(clinics, 'champion')}: one gone back"
+    with pytest.raises(RegistryError, match=none):
         roll_back(home=home, reason="again")
     with pytest.raises(InputError, match="--reason must be given to go back"):
         roll_back(home=home, reason=" ")

@@ -1,4 +1,9 @@
-"""What became of a man who was scored: outcomes on record, each about a decision."""
+"""What became of a man who was scored: outcomes on record, each about a decision.
+
+A follow-up is counted from the start: the latest of the days on which his samples were
+drawn and his anastrozole began, as the request says; where it says none, the day of the
+decision. A man scored in retrospect therefore needs ``sampled_on`` in his request.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +17,14 @@ from pathlib import Path
 from respredict.errors import InputError, NoRecordError, Problem
 from respredict.ledger.chain import seal
 from respredict.ledger.creation import writing
-from respredict.ledger.entry import Entry, Receipt
+from respredict.ledger.entry import Entry
 from respredict.ledger.filtering import Filter
 from respredict.ledger.reading import Reader
 from respredict.ledger.record import Record
+from respredict.outcome import WINDOW_DAYS
+from respredict.schema.request import read_request
 
-__all__ = ["Outcome", "Told", "outcomes_of", "record_outcomes"]
+__all__ = ["Outcome", "Recorded", "Told", "outcomes_of", "record_outcomes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,47 @@ class Outcome:
     decision: str
     improved: bool
     on: datetime.date
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An outcome that is durable.
+
+    Parameters
+    ----------
+    sequence : int
+        Of its record.
+    hash : str
+        Of its record.
+    day : int
+        Of the follow-up sample, counted from the start.
+    replaces : int or None, default=None
+        Sequence of the outcome of the same decision that counted until now.
+
+    Examples
+    --------
+    >>> print(Recorded(190, "", day=300).note)
+    day 300 of the follow-up lies outside 60 to 270, for which improvement is defined
+    """
+
+    sequence: int
+    hash: str
+    day: int
+    replaces: int | None = None
+
+    @property
+    def note(self) -> str:
+        """What whoever told it should know, empty where that is nothing."""
+        low, high = WINDOW_DAYS
+        if low <= self.day <= high:
+            return ""
+        window = f"{low:.0f} to {high:.0f}, for which improvement is defined"
+        return f"day {self.day} of the follow-up lies outside {window}"
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON object."""
+        told = {"sequence": self.sequence, "hash": self.hash, "day": self.day}
+        return told | {"replaces": self.replaces, "note": self.note or None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +109,7 @@ class Told:
     on: datetime.date
 
 
-def record_outcomes(home: Path, outcomes: Sequence[Outcome], *, actor: str) -> list[Receipt]:
+def record_outcomes(home: Path, outcomes: Sequence[Outcome], *, actor: str) -> list[Recorded]:
     """Record outcomes, all of them or none.
 
     Parameters
@@ -69,15 +117,15 @@ def record_outcomes(home: Path, outcomes: Sequence[Outcome], *, actor: str) -> l
     home : Path
         ``RESPREDICT_HOME``.
     outcomes : sequence of Outcome
-        Each of a decision that gave a probability. One recorded again replaces the last
-        in what is counted; both stay on record.
+        Each of another decision, which gave a probability, and later than its start. One
+        recorded again another time replaces the last in what is counted; both stay on record.
     actor : str
         Who tells.
 
     Returns
     -------
-    list of Receipt
-        Of the durable records.
+    list of Recorded
+        In their order.
 
     Raises
     ------
@@ -87,21 +135,32 @@ def record_outcomes(home: Path, outcomes: Sequence[Outcome], *, actor: str) -> l
         If they cannot be written.
     """
     problems: list[Problem] = []
-    entries = []
+    found: list[tuple[Outcome, Record, int]] = []
+    rows: dict[int, list[int]] = {}
     with writing(home) as appending:
         with Reader(home) as reader:  # nobody erases a man meanwhile
             for row, one in enumerate(outcomes, 1):
                 about = _decision(reader, one, row, problems)
-                if about is None:
-                    continue
-                told = {"decision": one.decision, "improved": one.improved,
-                        "on": one.on.isoformat()}  # fmt: skip
-                answer = json.dumps(told).encode()
-                entries.append(Entry(kind="outcome", actor=actor, model=about.model,
-                                     about=about.sequence, answer=answer))  # fmt: skip
-        if problems:
-            raise InputError(problems)
-        return [appending.add(seal(entry)) for entry in entries]
+                day = None if about is None else _day(about, one, row, problems)
+                if about is not None and day is not None:
+                    found.append((one, about, day))
+                    rows.setdefault(about.sequence, []).append(row)
+            problems += [
+                Problem("decision", "be told of in one row", "the same", "Keep the true one", of)
+                for of in map(tuple, rows.values())
+                if len(of) > 1
+            ]
+            if problems:
+                raise InputError(problems)
+            last = [_last(reader, about) for _, about, _ in found]
+        kept = []
+        for (one, about, day), before in zip(found, last, strict=True):
+            told = {"decision": one.decision, "improved": one.improved, "on": one.on.isoformat()}
+            entry = Entry(kind="outcome", actor=actor, model=about.model, about=about.sequence,
+                          answer=json.dumps(told).encode())  # fmt: skip
+            receipt = appending.add(seal(entry))
+            kept.append(Recorded(receipt.sequence, receipt.hash, day, before))
+        return kept
 
 
 def outcomes_of(reader: Reader, model: str) -> list[Told]:
@@ -158,6 +217,32 @@ def _decision(reader: Reader, one: Outcome, row: int, problems: list[Problem]) -
     else:
         return found
     return None
+
+
+def _day(about: Record, one: Outcome, row: int, problems: list[Problem]) -> int | None:
+    """Return the day of the follow-up, None with the problem where it is none."""
+    assert about.payload is not None
+    asked = read_request(json.loads(about.payload.request))
+    told = (asked.sampled_on, asked.semen_sampled_on, asked.treatment.anastrozole_since)
+    known = [day for day in told if day is not None]
+    start = max(known, default=about.time.date())
+    if one.on > start:
+        return (one.on - start).days
+    what = "on which he was sampled or anastrozole began" if known else "of the decision"
+    remedy = "Check the date" if known else (
+        "Check the date; a man scored in retrospect needs sampled_on in his request: score him "
+        "again with it"
+    )  # fmt: skip
+    problems.append(Problem("on", f"be later than {start}, the day {what}", str(one.on), remedy,
+                            (row,)))  # fmt: skip
+    return None
+
+
+def _last(reader: Reader, about: Record) -> int | None:
+    """Return the sequence of the outcome of a decision that counts so far."""
+    asked = Filter(kind="outcome", about=about.sequence)
+    page = reader.find(asked, newest_first=True, limit=1)
+    return page.records[0].sequence if page.records else None
 
 
 def _every(reader: Reader, asked: Filter, *, payloads: bool = False) -> Iterator[Record]:

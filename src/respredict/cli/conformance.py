@@ -8,21 +8,22 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from respredict.bundle import Bundle, champion, load_bundle, open_bundle
 from respredict.cli.common import NO, Add, print_told
 from respredict.config import home
 from respredict.errors import InputError, Problem, RegistryError, RequestError
 
 __all__ = ["add_conformance"]
 
-Ask = Callable[[dict[str, Any]], Mapping[str, Any]]
-
 _SECONDS = 10
 _SHOWN = 20
 _KEY = "RESPREDICT_KEY"
+#: The pseudonym of every man of a pack, by which a service's ledger tells them from patients.
+REFERENCE = "conformance"
 
 
 def add_conformance(add: Add) -> None:
@@ -37,66 +38,107 @@ def add_conformance(add: Add) -> None:
         "conformance", _conformance, "ask a model the requests of its pack and compare the answers"
     )
     where = command.add_mutually_exclusive_group()
-    where.add_argument("--digest", help="a bundle in RESPREDICT_HOME (default: the champion's)")
+    where.add_argument(
+        "--digest",
+        help="a bundle here, by its first digits (default: the champion's)",
+    )
     where.add_argument("--bundle", help="a bundle's folder, in a Bento say")
-    where.add_argument("--url", help=f"a service; its key is read from {_KEY}")
+    where.add_argument(
+        "--url", help=f"a service, which records its answers; a clinician's key is read from {_KEY}"
+    )
     command.add_argument("--pack", help="a pack to ask (default: the bundle's own)")
 
 
 def _conformance(given: argparse.Namespace) -> int:
-    from respredict.bundle import champion, load_bundle, open_bundle
     from respredict.lifecycle.conformance import compare_answers
     from respredict.scoring import Scorer
 
-    ask: Ask
+    pack = None if given.pack is None else _read(given.pack)
     if given.url:
-        ask, digest = _Service(given.url), _model_of(given.url)
-        bundle = None if given.pack else load_bundle(home(), digest)
-    elif given.bundle:
-        bundle = open_bundle(Path(given.bundle))
+        service = _Service(given.url)
+        digest = service.digest()
+        pack = pack or _own(load_bundle(home(), digest))
+        departures, recorded = compare_answers(pack, service), service.answered
     else:
-        bundle = load_bundle(home(), given.digest or champion(home())["digest"])
-    if bundle is not None and not given.url:
-        ask, digest = Scorer(bundle).score, bundle.digest
-    pack = _read(given.pack) if given.pack else None
-    if pack is None and bundle is not None:
-        pack = bundle.document("conformance.json")
-    if pack is None:
-        msg = f"{digest[:19]}… must have a conformance pack, got none. Train it again, or --pack."
-        raise RegistryError(msg)
-    departures = compare_answers(pack, ask)
+        bundle = _bundle(given)
+        pack, digest = pack or _own(bundle), bundle.digest
+        departures, recorded = compare_answers(pack, Scorer(bundle).score), 0
     told = {
         "digest": digest,
         "cases": len(pack["cases"]),
         "conforms": not departures,
+        "recorded": recorded,
         "departures": [d.as_dict() for d in departures],
     }
     code = print_told(given, told, _text(told))
     return NO if departures else code
 
 
+def _bundle(given: argparse.Namespace) -> Bundle:
+    """Return the bundle that is asked here."""
+    from respredict.lifecycle.versions import whole_digest
+
+    if given.bundle:
+        return open_bundle(Path(given.bundle))
+    if given.digest:
+        return load_bundle(home(), whole_digest(home(), given.digest))
+    return load_bundle(home(), champion(home())["digest"])
+
+
+def _own(bundle: Bundle) -> dict[str, Any]:
+    """Return the pack that a bundle was made with."""
+    from respredict.lifecycle.conformance import check_pack
+    from respredict.lifecycle.registering import PACK
+
+    pack = bundle.document(PACK)
+    if pack is None:
+        msg = (
+            f"{bundle.digest[:19]}… must have a conformance pack, got none. Train it again, or "
+            "name one with --pack."
+        )
+        raise RegistryError(msg)
+    return check_pack(pack, PACK)
+
+
+def _read(file: str) -> dict[str, Any]:
+    """Return the pack that a file holds."""
+    from respredict.lifecycle.conformance import check_pack
+
+    try:
+        pack = json.loads(Path(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            Problem("--pack", "be a conformance pack", str(error), "Name a conformance.json")
+        ) from error
+    return check_pack(pack, "--pack")
+
+
 class _Service:
     """Asks a service over HTTP; each answer is a decision in its ledger."""
 
     def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
+        self.url, self.answered = url.rstrip("/"), 0
 
     def __call__(self, body: dict[str, Any]) -> Mapping[str, Any]:
-        status, told = _ask(f"{self.url}/v1/score", {**body, "reference": "conformance"})
+        status, told = _ask(f"{self.url}/v1/score", {**body, "reference": REFERENCE})
         if status == http.client.UNPROCESSABLE_ENTITY:
-            raise RequestError(
-                [Problem(e["field"], e["rule"], e["got"], e["remedy"]) for e in told["errors"]]
-            )
+            raise RequestError([_problem(one) for one in told["errors"]])
         if status != http.client.OK:
             raise _refused(self.url, f"{status} {told.get('title', '')}")
+        self.answered += 1
         return told
 
+    def digest(self) -> str:
+        """Return the digest of the model it serves."""
+        status, told = _ask(f"{self.url}/v1/model", None)
+        if status != http.client.OK:
+            raise _refused(self.url, f"{status} {told.get('title', '')}")
+        return str(told["digest"])
 
-def _model_of(url: str) -> str:
-    status, told = _ask(f"{url.rstrip('/')}/v1/model", None)
-    if status != http.client.OK:
-        raise _refused(url, f"{status} {told.get('title', '')}")
-    return str(told["digest"])
+
+def _problem(told: Mapping[str, str]) -> Problem:
+    """Return a problem as it was before a service told it, whose rule begins with "must"."""
+    return Problem(told["field"], told["rule"].removeprefix("must "), told["got"], told["remedy"])
 
 
 def _ask(url: str, body: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
@@ -125,21 +167,20 @@ def _refused(url: str, got: str) -> InputError:
     )
 
 
-def _read(pack: str) -> dict[str, Any]:
-    try:
-        return dict(json.loads(Path(pack).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(
-            Problem("--pack", "be a conformance pack", str(error), "Name a conformance.json")
-        ) from error
-
-
 def _text(told: dict[str, Any]) -> str:
-    if told["conforms"]:
-        return f"{told['digest'][:19]} conforms: {told['cases']} of {told['cases']} answers."
-    lines = [f"{told['digest'][:19]} departs from its pack in {len(told['departures'])} places:"]
+    digest, cases, departures = told["digest"][:19], told["cases"], told["departures"]
+    lines = [f"{digest} conforms: {cases} of {cases} answers."]
+    if departures:
+        lines = [f"{digest} departs from its pack in {len(departures)} places:"]
     lines += [
         f"  {d['case']}: {d['where']} must be {d['expected']}, got {d['got']}"
-        for d in told["departures"][:_SHOWN]
+        for d in departures[:_SHOWN]
     ]
+    if len(departures) > _SHOWN:
+        lines.append(f"  and {len(departures) - _SHOWN} more; --json tells all")
+    if told["recorded"]:
+        lines.append(
+            f"The service recorded {told['recorded']} of its answers as decisions, as it does all; "
+            f"their reference is {REFERENCE!r}."
+        )
     return "\n".join(lines)

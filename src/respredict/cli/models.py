@@ -53,7 +53,7 @@ def _train_on(settings: Settings, given: argparse.Namespace) -> int:
     from respredict.lifecycle.promoting import propose
     from respredict.lifecycle.training import train
 
-    trained = train(settings, home=home(), say=say)
+    trained = train(settings, home=home(), validated=given.validate, say=say)
     for notice in trained.notices:
         say(f"note: {notice}")
     report = None

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from respredict.cli.common import NO, Add, print_told, user
+from respredict.cli.common import NO, Add, print_told, say, user
 from respredict.config import home
 from respredict.errors import InputError, Problem
 
+if TYPE_CHECKING:
+    from respredict.audit.outcomes import Recorded
+
 __all__ = ["add_watching"]
+
+_SHOWN = 20
 
 
 def add_watching(add: Add) -> None:
@@ -54,9 +59,23 @@ def _outcome(given: argparse.Namespace) -> int:
             raise InputError(problems)
         outcomes = [read]
     kept = record_outcomes(home(), outcomes, actor=given.actor)
-    told = {"recorded": [{"sequence": r.sequence, "hash": r.hash} for r in kept]}
-    last = f", the last as record {kept[-1].sequence}" if kept else ""
-    return print_told(given, told, f"{len(kept)} recorded{last}.")
+    for of in kept:
+        if of.note:
+            say(f"note: record {of.sequence}: {of.note}")
+    return print_told(given, {"recorded": [of.as_dict() for of in kept]}, _recorded(kept))
+
+
+def _recorded(kept: list[Recorded]) -> str:
+    """Say what was recorded, and what counts no more because of it."""
+    lines = [f"{len(kept)} recorded, the last as record {kept[-1].sequence}."]
+    replacing = [one for one in kept if one.replaces is not None]
+    lines += [
+        f"Record {one.sequence} replaces record {one.replaces}, which counts no more."
+        for one in replacing[:_SHOWN]
+    ]
+    if len(replacing) > _SHOWN:
+        lines.append(f"And {len(replacing) - _SHOWN} more replace others; --json tells all.")
+    return "\n".join(lines)
 
 
 def _monitor(given: argparse.Namespace) -> int:

@@ -5,6 +5,9 @@ model elsewhere asks the same and compares: units, limits, censoring, missing va
 what is refused and what gets no probability. The numbers are compared within 1e-9, the
 codes and rules exactly; texts, dates and identities are not part of it.
 
+To change the format, give ``FORMAT`` another number and keep reading the old one, which
+lies in every bundle made before.
+
 The requests are those of ``cases``.
 """
 
@@ -15,16 +18,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from respredict.errors import RequestError
+from respredict.errors import InputError, Problem, RequestError
 from respredict.lifecycle.cases import cases
 
-__all__ = ["Departure", "compare_answers", "essence", "make_pack"]
+__all__ = ["Departure", "check_pack", "compare_answers", "essence", "make_pack"]
 
 Body = dict[str, Any]
 Ask = Callable[[Body], Mapping[str, Any]]
 
 FORMAT = 1
 TOLERANCE = 1e-9
+
+_NOTHING = object()  # where one of two answers has no such place
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class Departure:
     where : str
         Path into what is compared.
     expected, got : str
-        As told.
+        As told: texts in quotes, and ``nothing`` where one of them has no such place.
     """
 
     case: str
@@ -74,13 +79,71 @@ def make_pack(ask: Ask) -> dict[str, Any]:
     }
 
 
+def check_pack(pack: object, name: str) -> dict[str, Any]:
+    """Return a pack that may be asked, or say what it lacks.
+
+    Parameters
+    ----------
+    pack : object
+        Parsed JSON.
+    name : str
+        Of the option or file that it came by, for the message.
+
+    Returns
+    -------
+    dict
+        The same, as :func:`make_pack` gave it.
+
+    Raises
+    ------
+    InputError
+        If it is no pack of this format, or holds no case.
+
+    Examples
+    --------
+    >>> check_pack({"format": 1, "tolerance": 1e-9, "cases": []}, "--pack")
+    Traceback (most recent call last):
+    respredict.errors.InputError: --pack must hold a list of at least one case, got []. Name a \
+conformance.json as a training left it.
+    """
+    broken = _broken(pack)
+    if broken:
+        rule, got = broken
+        raise InputError(Problem(name, rule, got, "Name a conformance.json as a training left it"))
+    assert isinstance(pack, dict)
+    return pack
+
+
+def _broken(pack: object) -> tuple[str, str] | None:
+    """Return the first rule that a pack breaks and what it has instead, None if it is one."""
+    if not isinstance(pack, dict):
+        return "be a JSON object", type(pack).__name__
+    absent = [part for part in ("format", "tolerance", "cases") if part not in pack]
+    if absent:
+        return "hold format, tolerance and cases", f"no {' and no '.join(absent)}"
+    if pack["format"] != FORMAT:
+        return f"have format {FORMAT}", repr(pack["format"])[:40]
+    if not _is_number(pack["tolerance"]) or not 0 <= pack["tolerance"] < 1:
+        return "have a tolerance in [0, 1)", repr(pack["tolerance"])[:40]
+    if not isinstance(pack["cases"], list) or not pack["cases"]:
+        return "hold a list of at least one case", repr(pack["cases"])[:40]
+    for number, case in enumerate(pack["cases"], 1):
+        parts = case if isinstance(case, dict) else {}
+        kinds = (("name", str), ("request", dict), ("expected", dict))
+        wrong = [part for part, kind in kinds if not isinstance(parts.get(part), kind)]
+        if wrong:
+            got = f"case {number} without {' and '.join(wrong)}"
+            return "hold name, request and expected in every case", got
+    return None
+
+
 def compare_answers(pack: Mapping[str, Any], ask: Ask) -> list[Departure]:
     """Ask every case of a pack and return where the answers depart from it.
 
     Parameters
     ----------
     pack : mapping
-        As :func:`make_pack` gave it.
+        As :func:`make_pack` gave it; :func:`check_pack` looks at one from elsewhere.
     ask : callable
         As there.
 
@@ -156,17 +219,24 @@ def _departures(
 ) -> Iterator[Departure]:
     if isinstance(expected, Mapping) and isinstance(got, Mapping):
         for name in sorted({*expected, *got}):
-            a, b = expected.get(name, "nothing"), got.get(name, "nothing")
+            a, b = expected.get(name, _NOTHING), got.get(name, _NOTHING)
             yield from _departures(case, a, b, f"{where}/{name}", tolerance)
     elif isinstance(expected, list) and isinstance(got, list | tuple) and len(expected) == len(got):
         for place, (a, b) in enumerate(zip(expected, got, strict=True)):
             yield from _departures(case, a, b, f"{where}/{place}", tolerance)
     elif not _same(expected, got, tolerance):
-        yield Departure(case, where or "/", str(expected), str(got))
+        yield Departure(case, where or "/", _quoted(expected), _quoted(got))
+
+
+def _quoted(value: Any) -> str:
+    return "nothing" if value is _NOTHING else repr(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool)
 
 
 def _same(expected: Any, got: Any, tolerance: float) -> bool:
-    numbers = all(isinstance(v, float | int) and not isinstance(v, bool) for v in (expected, got))
-    if numbers:
+    if _is_number(expected) and _is_number(got):
         return math.isclose(expected, got, rel_tol=tolerance, abs_tol=tolerance)
     return bool(expected == got)

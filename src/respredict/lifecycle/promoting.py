@@ -188,9 +188,10 @@ def roll_back(
     mend(home, say=say)
     reigned = _standing(_recorded(home))
     if len(reigned) < 2:
+        got = f"none before version {reigned[0].version}" if reigned else "no champion on record"
         msg = (
-            f"a champion must have one before it to go back to, got {len(reigned)} on record. "
-            "Promote another version."
+            f"a champion must have one before it to go back to, got {got}: one gone back from "
+            "does not count. Promote a version by its number."
         )
         raise RegistryError(msg)
     before = reigned[-2]

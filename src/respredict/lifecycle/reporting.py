@@ -12,6 +12,7 @@ from respredict.card import card_json
 from respredict.equation import equation_of
 from respredict.errors import RegistryError
 from respredict.lifecycle.validating import REPORT
+from respredict.lifecycle.versions import whole_digest
 from respredict.report.cards import card_page
 from respredict.report.explanations import POINTS
 from respredict.report.forms import FORMS, add_form, form_json
@@ -46,7 +47,8 @@ def gather(which: str, home: Path) -> Sources:
         If its bundle is not what the registry says.
     """
     version = None if which.startswith("sha256:") else registry.find_version(which)
-    bundle = load_bundle(home, which if version is None else version.digest)
+    digest = whole_digest(home, which) if version is None else version.digest
+    bundle = load_bundle(home, digest)
     told = bundle.document(REPORT) or _artifact(version, REPORT)
     if told is None:
         msg = (

@@ -15,6 +15,7 @@ from respredict.bundle import Bundle, Extras
 from respredict.cohort import Cohort
 from respredict.config import Settings
 from respredict.lifecycle.fitted import fitted_men
+from respredict.lifecycle.measurable import check_measured
 from respredict.lifecycle.promoting import mend, promote
 from respredict.lifecycle.provenance import meta_of, tags_of
 from respredict.lifecycle.recipes import left_out, measured
@@ -30,6 +31,8 @@ from respredict.validation.worsening import men_needed
 __all__ = ["Trained", "fit", "outcomes", "promote", "train"]
 
 Say = Callable[[str], None]
+
+_COMPARED = "Add measurements, or do not validate: a validation compares all sets of predictors"
 Build = Callable[[], Any]
 
 
@@ -55,7 +58,9 @@ class Trained:
     notices: tuple[str, ...]
 
 
-def train(settings: Settings, *, home: Path, say: Say = lambda _: None) -> Trained:
+def train(
+    settings: Settings, *, home: Path, validated: bool = False, say: Say = lambda _: None
+) -> Trained:
     """Fit, explain, log and register a model; it becomes the challenger.
 
     Parameters
@@ -64,6 +69,8 @@ def train(settings: Settings, *, home: Path, say: Say = lambda _: None) -> Train
         Of the run.
     home : Path
         ``RESPREDICT_HOME``. A promotion that was cut off there is finished first.
+    validated : bool, default=False
+        Whether it will be validated, which compares all sets of predictors.
     say : callable, default: silent
         Told what is being done.
 
@@ -75,9 +82,15 @@ def train(settings: Settings, *, home: Path, say: Say = lambda _: None) -> Train
     Raises
     ------
     CohortError
-        If the table cannot be read or holds too few men of either outcome.
+        If the table cannot be read, holds too few men of either outcome, or too few
+        measured values of a predictor.
     """
     cohort, subjects = read_subjects(settings, say=say)
+    if subjects.left_out:
+        say(_left_out(subjects, len(cohort.men)))
+    check_measured(subjects.men, settings.model.predictors)
+    if validated:
+        check_measured(subjects.men, "hormones+semen", remedy=_COMPARED)
     mend(home, say=say)
     say(sample_size_of(subjects, settings)["verdict"])
     name = chosen_candidate(subjects, settings, say=say)
@@ -131,6 +144,12 @@ def fit(
         tags=tags_of(cohort, settings),
         metrics=metrics,
     )
+
+
+def _left_out(subjects: Subjects, men: int) -> str:
+    """Say how many men are not fitted, and why."""
+    why = ", ".join(f"{reason} ({count})" for reason, count in subjects.left_out.items())
+    return f"{sum(subjects.left_out.values())} of {men} men are left out: {why}"
 
 
 def _extras(

@@ -24,6 +24,7 @@ from respredict.candidate_settings import CandidateSettings
 from respredict.config import Settings
 from respredict.errors import InputError, Problem
 from respredict.files import write_atomically
+from respredict.lifecycle.measurable import check_measured
 from respredict.lifecycle.subjects import read_subjects
 from respredict.lifecycle.tuned import Tuned, settings_toml
 from respredict.validation.fitting import Candidate, Men
@@ -103,6 +104,7 @@ def tune(
     optuna = _optuna()
     settings_here = settings.with_jobs(1)  # processes share the work by sharing the storage
     _, subjects = read_subjects(settings, say=say)
+    check_measured(subjects.men, settings.model.predictors)
     men = matrix_of(subjects, settings.model.predictors)
     names = tuple(c.name for c in candidates_of(settings))
     search = _Search(settings_here, men, names, say)

@@ -18,6 +18,7 @@ from respredict.cohort import Cohort
 from respredict.config import ModelSettings, OutcomeSettings, Settings
 from respredict.errors import InputError, Problem, RegistryError
 from respredict.lifecycle.fitted import fitted_men
+from respredict.lifecycle.measurable import check_measured
 from respredict.lifecycle.provenance import base_rate, tags_of
 from respredict.lifecycle.recalibrating import (
     RECALIBRATIONS,
@@ -118,6 +119,7 @@ def update(
     version, champion = found
     champion_coefficients(champion.pipeline)
     cohort, subjects, men = _new_men(data, version, champion, say)
+    check_measured(subjects.men, champion.meta["predictors"], remedy="Add measurements")
     X, y = _matrix(champion, subjects), subjects.improved
     say(f"testing what {len(y)} new men say of version {version.number}")
     test = _tested(champion, X, y, level)

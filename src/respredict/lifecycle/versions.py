@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from respredict import registry
 from respredict.bundle import Bundle, champion, load_bundle, report_file
-from respredict.errors import BundleError, RegistryError
+from respredict.errors import BundleError, InputError, Problem, RegistryError
 from respredict.files import write_atomically
 from respredict.lifecycle.fitted import FITTED, FittedMen, read_fitted
 
-__all__ = ["REPORT", "bundle_of", "champion_of", "fitted_to", "report_digest"]
+__all__ = ["REPORT", "bundle_of", "champion_of", "fitted_to", "report_digest", "whole_digest"]
 
 #: Name of the validation among the artifacts of a run.
 REPORT = "report.json"
@@ -47,6 +48,49 @@ def bundle_of(version: registry.Version, home: Path) -> Bundle:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetching-") as part:
             registry.fetch_bundle(version, Path(part)).replace(folder)
     return load_bundle(home, version.digest)
+
+
+def whole_digest(home: Path, digest: str) -> str:
+    """Return the digest of the one bundle that is meant, which may be named by its first digits.
+
+    Parameters
+    ----------
+    home : Path
+        ``RESPREDICT_HOME``.
+    digest : str
+        At least 4 hexadecimal digits, with or without ``sha256:``.
+
+    Returns
+    -------
+    str
+        ``sha256:`` and 64 hexadecimal digits.
+
+    Raises
+    ------
+    InputError
+        If it is no digest.
+    RegistryError
+        If no bundle here, or more than one, begins so.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     (Path(home) / "bundles" / ("92ec8294" * 8)).mkdir(parents=True)
+    ...     whole_digest(Path(home), "92ec82")[:19]
+    'sha256:92ec829492ec'
+    """
+    digits = digest.strip().removesuffix("…").removeprefix("sha256:").lower()
+    if not re.fullmatch(r"[0-9a-f]{4,64}", digits):
+        rule, remedy = "be 4 to 64 hexadecimal digits", "Copy it as a command printed it"
+        raise InputError(Problem("a digest", rule, repr(digest[:80]), remedy))
+    bundles = home / "bundles"
+    found = sorted(f"sha256:{one.name}" for one in bundles.glob(f"{digits}*") if one.is_dir())
+    if len(found) != 1:
+        got = f"{len(found)} of them" if found else "none"
+        remedy = "Give more digits" if found else "Train or copy it there"
+        msg = f"one model in {bundles} must begin with {digits[:12]}, got {got}. {remedy}."
+        raise RegistryError(msg)
+    return found[0]
 
 
 def fitted_to(version: registry.Version) -> FittedMen | None:
