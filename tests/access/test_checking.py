@@ -406,7 +406,7 @@ def test_uses_that_cannot_be_written_are_kept(access, home, clock):
     after_a_poll()
     access.authenticate(text)
     (home / "keys.db").rename(home / "away")
-    with pytest.raises(KeyStoreError, match=r"keys\.db must be there, got none"):
+    with pytest.raises(KeyStoreError, match=r"keys\.db, must be there, got none"):
         access.flush()
     (home / "away").rename(home / "keys.db")
     access.flush()
@@ -422,7 +422,7 @@ def test_without_its_store_nobody_is_let_in(access, home):
     (home / "keys.db").rename(home / "away")
     after_a_poll()
     for ask in (access.authenticate, access.session, access.redeem):
-        with pytest.raises(KeyStoreError, match=r"keys\.db must be there"):
+        with pytest.raises(KeyStoreError, match=r"keys\.db, must be there"):
             ask(text if ask == access.authenticate else OTHER)
     (home / "away").rename(home / "keys.db")
 

@@ -72,6 +72,16 @@ def test_people_are_given_the_key_alone(run):
     assert KEY.fullmatch(run("create", "--role", "auditor", "--days", "30").out.strip())
 
 
+def test_a_key_has_one_role(run, home, capsys):
+    """Two roles are refused, none is dropped, and nothing is made."""
+    message = r"--role must be given once, got clinician and auditor\. Make a key for each role"
+    with pytest.raises(InputError, match=message):
+        run("create", "--role", "clinician", "--role", "auditor")
+
+    assert list_keys(home) == []
+    assert capsys.readouterr().out == ""
+
+
 def test_keys_are_listed(run, home):
     """Each has a line with role, state, expiry, last use and name."""
     assert run("list").out == "No key was made yet.\n"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import errno
 import re
+import resource
 import sqlite3
 import stat
 import threading
@@ -20,6 +22,7 @@ from respredict.access import (
     revoke_key,
 )
 from respredict.access.identity import ROLES
+from respredict.access.store import unavailable
 from respredict.errors import InputError, KeyStoreError
 from tests.access.conftest import stored
 
@@ -206,9 +209,12 @@ def test_a_revoked_key_owns_no_new_link(home):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, r"keys\.db must be there, got none\. Make it with: respredict keys create\."),
-        (b"", r"keys\.db must be of application 0x52504b59, format 1, got 0x0, format 0\. Move"),
-        (b"not a database" * 100, r"keys\.db must be readable and writable, got: file is not a d"),
+        (None, r"^the store of keys, keys\.db, must be there, got none\. Make it with: respred"),
+        (b"", r"keys\.db, must be of application 0x52504b59, format 1, got 0x0, format 0\. Mov"),
+        (
+            b"not a database" * 100,
+            r"keys\.db, must be readable and writable, got damaged: file is not a database\. Res",
+        ),
     ],
 )
 def test_another_file_is_no_store(tmp_path, content, message):
@@ -226,5 +232,58 @@ def test_a_folder_that_is_a_file_is_told(tmp_path):
     """Where no folder can be made, that is said."""
     (tmp_path / "home").write_text("")
 
-    with pytest.raises(KeyStoreError, match=r"keys\.db must be readable and writable, got: .*"):
+    with pytest.raises(KeyStoreError, match=r"keys\.db, must be .* writable, got failed: "):
         create_access(tmp_path / "home")
+
+
+@pytest.fixture
+def full():
+    """Return what leaves no file room to grow beyond so many bytes, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda most: resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("ask", [list_keys, Access, lambda home: create_key(home, "auditor")])
+def test_a_full_disk_asks_for_space(home, full, ask):
+    """SQLite calls it a disk error where the index beside the store does not fit."""
+    full((home / "keys.db").stat().st_size)
+    with pytest.raises(KeyStoreError, match=r"must be readable and writable, got full: disk I/O"):
+        ask(home)
+    full(resource.RLIM_INFINITY)
+
+    assert list_keys(home) == []
+
+
+def test_a_store_that_cannot_grow_asks_for_space(home):
+    """The remedy follows what SQLite says."""
+    with closing(sqlite3.connect(home / "keys.db")) as connection:
+        connection.execute("PRAGMA max_page_count=1")
+        with pytest.raises(sqlite3.OperationalError) as told:
+            connection.execute("CREATE TABLE more AS SELECT randomblob(100000)")
+
+    assert str(unavailable(told.value)).endswith(
+        "got full: database or disk is full. Free space; it resumes by itself."
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.ENOSPC, r"got full: .*No space.*\. Free space; it resumes by itself\."),
+        (errno.EROFS, r"got read-only: .*\. Give the service leave to write it and its folder"),
+        (errno.EIO, r"got failed: .*\. Look after the disk, or restore a copy\."),
+    ],
+)
+def test_what_the_system_says_has_its_remedy(number, message):
+    """A disk without room, one that is read-only, and one that is broken are three things."""
+    with pytest.raises(KeyStoreError, match=message):
+        raise unavailable(OSError(number, errno.errorcode[number] + " No space"))
+
+
+def test_a_store_that_is_held_says_so(home):
+    """Who waits for another process for too long is told to end it."""
+    with closing(sqlite3.connect(home / "keys.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(KeyStoreError, match=r"got locked: .*\. End the process that holds it"):
+            create_key(home, "auditor")

@@ -20,7 +20,7 @@ import pytest
 
 from respredict.recipe import Recipe
 from respredict.simulate import draw
-from respredict.validation.corrected import correct, correct_benefit
+from respredict.validation.corrected import correct, correct_avoided, correct_benefit
 from respredict.validation.fitting import Candidate, Men, fit_all, predict_all
 from respredict.validation.metrics import METRICS
 from respredict.validation.optimism import Plan, resample
@@ -76,8 +76,13 @@ def of_clinic(number: int, name: str) -> dict[str, object]:
     benefit = correct_benefit(net_benefits(men.y, p, THRESHOLDS), again.benefit_inside[:, 0],
                               again.benefit_outside[:, 0])  # fmt: skip
     told = dict(zip(METRICS, measure(fresh.y, true), strict=True))
-    return {"found": found, "true": told, "benefit": benefit,
-            "true_benefit": net_benefits(fresh.y, true, THRESHOLDS)}  # fmt: skip
+    avoided = correct_avoided(benefit, again.benefit_inside[:, 0], again.prevalence,
+                              float(men.y.mean()), THRESHOLDS)  # fmt: skip
+    worth, odds = net_benefits(fresh.y, true, THRESHOLDS), np.array(THRESHOLDS)
+    odds, share = odds / (1 - odds), fresh.y.mean()
+    return {"found": found, "true": told, "benefit": benefit, "true_benefit": worth,
+            "avoided": avoided,
+            "true_avoided": 100 * (worth - share + (1 - share) * odds) / odds}  # fmt: skip
 
 
 def covered(found, true) -> float:
@@ -113,6 +118,11 @@ def test_the_corrected_metrics_are_those_of_fresh_men(name):
         off = np.mean([f.corrected.value for f in found]) - np.mean(true)
         print(f"{name} net benefit at {threshold}: true {np.mean(true):.4f}, corrected off by "
               f"{off:+.4f}, covers {coverage[threshold]:.3f}")  # fmt: skip
+        rows = [(c["avoided"][i], c["true_avoided"][i]) for c in clinics]
+        held = [m.low <= t <= m.high for m, t in rows if m.low is not None]
+        coverage[f"avoided {threshold}"] = float(np.mean(held))
+        print(f"{name} treatments avoided at {threshold}: true {np.mean([t for _, t in rows]):.2f} "
+              f"of a hundred, covers {np.mean(held):.3f} of {len(held)}")  # fmt: skip
     apparent, corrected, true = told["auc"]
     error = slack(float(np.std(corrected - true)), 500)
     assert abs(corrected.mean() - true.mean()) <= 0.01 + error
@@ -125,6 +135,8 @@ def test_the_corrected_metrics_are_those_of_fresh_men(name):
         chance = slack(0.3, 500)
         judged = ["auc", "calibration_intercept", 0.3, 0.4, 0.6]
         assert all(0.86 - chance <= coverage[k] <= 0.94 + chance for k in judged)
+        avoided = [coverage[f"avoided {t}"] for t in (0.3, 0.4, 0.5, 0.6)]
+        assert all(0.83 - chance <= one <= 0.96 + chance for one in avoided)
 
 
 def of_shrinkage(number: int, men: int, factor: float) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import pytest
 
 from respredict.bundle import report_file
 from respredict.cli.common import adder
-from respredict.cli.report import add_report
+from respredict.cli.report import _said, add_report
 from respredict.errors import InputError, RegistryError
 from tests.report.conftest import read
 
@@ -55,8 +55,18 @@ def test_a_person_reads_the_verdict(validated, tmp_path, capsys):
     told = capsys.readouterr().out
     assert told.startswith("A demonstration: the men are synthetic")
     assert "not met     Are they right in every group of men?" in told
-    assert "MB" in told.splitlines()[-1]
+    assert told.splitlines()[-1].endswith(f": {card.stat().st_size / 1e3:.1f} kB")
     assert "Model card of" in card.read_text(encoding="utf-8")
+
+
+def test_a_small_file_is_told_in_kilobytes():
+    told = {"verdict": {"bottom_line": "x", "findings": []},
+            "files": {"r.html": 1_240_000, "card.html": 11_420, "eq.json": 940}}  # fmt: skip
+    assert _said(told).splitlines()[1:] == [
+        "r.html: 1.2 MB",
+        "card.html: 11.4 kB",
+        "eq.json: 0.9 kB",
+    ]
 
 
 @pytest.mark.parametrize(

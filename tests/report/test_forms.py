@@ -50,3 +50,50 @@ def test_ethics_and_funding_are_for_a_person(sources):
 def test_a_clinic_says_itself_who_may_have_its_data(changed):
     told = {i["number"]: i for i in form_json("tripod_ai", changed(as_clinical))["items"]}
     assert told["18e"]["status"] == "a person"
+
+
+def bare(report):
+    report["provenance"]["cohort"] |= {"source": "not stated", "date": ""}
+
+
+def of_one_clinic(report):
+    report["transport"] = {"sites": [], "pooled": {}}
+    report["selection"]["folds"] = "outcome"
+    report["learning"] = {"points": [], "reason": "too few men"}
+    report["model"] |= {"predictors": "lh+fsh", "candidate": "boosting"}
+
+
+def nothing(report):
+    return report
+
+
+@pytest.mark.parametrize(
+    ("edit", "number", "answer"),
+    [
+        (nothing, "5a", "One table of synthetic men, for both; its source is told there."),
+        (nothing, "5b", "The date of the table is told there."),
+        (bare, "5a", "One table of synthetic men, for both; its source is not stated."),
+        (bare, "5b", "The date of the table is not stated."),
+        (nothing, "4", "by 40 resamples and clinic by clinic."),
+        (of_one_clinic, "4", "by 40 resamples."),
+        (nothing, "12d", "Folds follow the clinics; each clinic was predicted by the others"),
+        (of_one_clinic, "12d", "Folds follow the outcome; no clinic was predicted by others."),
+        (of_one_clinic, "23b", "No clinic was predicted by others."),
+        (of_one_clinic, "9a", "The predictor set lh+fsh, as the software fixes it; none was"),
+        (of_one_clinic, "27c", PERSON),
+    ],
+)
+def test_an_answer_claims_what_the_run_did(changed, edit, number, answer):
+    told = {i["number"]: i["answer"] for i in form_json("tripod_ai", changed(edit))["items"]}
+    assert answer in told[number]
+
+
+def test_a_curved_model_has_no_equation_and_no_prior(changed):
+    told = changed(of_one_clinic, equation=None)
+    tripod, probast = (
+        {i["number"]: i["answer"] for i in form_json(name, told)["items"]} for name in FORMS
+    )
+    assert tripod["22"] == "The model under its digest."
+    assert tripod["12g"].endswith("through the service or the command line.")
+    assert probast["D4.5"] == PERSON
+    assert probast["E4.5"].endswith("folds follow the outcome.")

@@ -15,7 +15,7 @@ from respredict.report.forms import FORMS, add_form, form_json
 from respredict.report.page import BANNER, document, report_page
 from respredict.report.sections_limits import add_limits, add_reproduction
 from respredict.report.sections_men import add_men, add_question, add_verdict
-from respredict.report.sections_models import add_sites, add_subgroups, add_worsening
+from respredict.report.sections_models import add_models, add_sites, add_subgroups, add_worsening
 from respredict.report.sections_performance import (
     add_calibration,
     add_decision,
@@ -188,12 +188,34 @@ def nothing(report):
          "reason": "fewer than 10 men"}]), {}, "fewer than 10 men"),
         (add_calibration, lambda r: r["risks"]["improved"].__setitem__(3, None), {}, "<svg "),
         (add_performance, lambda r: r["model"].update(asked="select"), {}, "Corrected AUC"),
+        (add_reproduction, lambda r: r["provenance"]["cohort"].update(date=""), {}, "not stated"),
+        (add_reproduction, lambda r: r["provenance"].update(
+            command="respredict train TABLE --config SETTINGS --validate"), {},
+         "; TABLE is the table with the digest below; SETTINGS is a file of the settings under "),
+        (add_models, nothing, {}, "on men left out it is the other way round, "),
+        (add_models, nothing, {}, "The correction takes too little off what is flexible"),
         (add_decision, lambda r: r["decision"][5]["net_benefit"]["corrected"].update(
             low=None, high=None, reason="no band"), {}, "(no interval: no band)"),
     ],
 )  # fmt: skip
 def test_what_a_report_lacks_is_said(changed, add, edit, parts, said):
     assert said in section(changed(edit, **parts), add)
+
+
+def test_two_ways_of_judging_that_agree_need_no_sentence(changed):
+    def edit(report):
+        report["performance"]["boosting"]["log_loss"]["corrected"]["value"] = 0.63
+
+    assert "other way round" not in section(changed(edit), add_models)
+
+
+def test_a_rule_is_told_apart_from_what_is_refitted_on_it(sources):
+    read = Reader(section(sources, add_models))
+    texts = [text for around, text in read.texts if around[-1][0] == "th"]
+    assert [t for t in texts if t.startswith("refitted on")] == [
+        "refitted on T/LH of ", "refitted on T/E2 below ",
+    ]  # fmt: skip
+    assert [t for t in texts if t.startswith("rule")] == ["rule: T/LH of ", "rule: T/E2 below "]
 
 
 def test_a_model_named_by_its_digest_has_no_version_number(sources):

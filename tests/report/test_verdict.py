@@ -42,16 +42,54 @@ def test_a_number_is_judged_by_its_interval(changed, which, edit, verdict):
     assert findings(changed(edit))[which].verdict == verdict
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "verdict"),
-    [(0.4, 0.5, "met"), (0.0, 0.5, "cannot tell"), (-0.5, -0.4, "not met")],
-)
-def test_treating_by_it_is_set_against_treating_all_or_none(changed, low, high, verdict):
-    def edit(report):
-        for row in report["decision"]:
-            row["net_benefit"]["corrected"].update(low=low, high=high)
+def worth(*rows):
+    """Set net benefit and treatments avoided at the thresholds, each as its interval."""
 
-    assert findings(changed(edit))[USE].verdict == verdict
+    def edit(report):
+        at = report["settings"]["validation.thresholds"]
+        found = [row for row in report["decision"] if row["threshold"] in at]
+        for row, (benefit, avoided) in zip(found, rows, strict=True):
+            for told, ends in ((row["net_benefit"]["corrected"], benefit),
+                               (row["interventions_avoided"], avoided)):  # fmt: skip
+                told.update(value=0.1, low=ends and ends[0], high=ends and ends[1], reason="x")
+
+    return edit
+
+
+GOOD, WIDE, ZERO, BAD = (0.1, 0.5), (-0.1, 0.5), (0.0, 0.5), (-0.5, -0.1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict", "start"),
+    [
+        (((GOOD, GOOD), (GOOD, GOOD), (GOOD, GOOD)), "met", "Better at 30 %, 45 % and 60 %. Tre"),
+        (((GOOD, WIDE), (GOOD, GOOD), (GOOD, GOOD)), "cannot tell",
+         "Better at 45 % and 60 %. It cannot be told at 30 %. Treating from"),
+        (((GOOD, GOOD), (GOOD, GOOD), (ZERO, GOOD)), "cannot tell", "Better at 30 % and 45 %. It"),
+        (((GOOD, GOOD), (GOOD, GOOD), (GOOD, None)), "cannot tell", "Better at 30 % and 45 %. It"),
+        (((GOOD, BAD), (GOOD, GOOD), (WIDE, GOOD)), "not met",
+         "Better at 45 %. Worse at 30 %. It cannot be told at 60 %. "),
+        (((GOOD, GOOD), (GOOD, GOOD), (BAD, GOOD)), "not met", "Better at 30 % and 45 %. Worse at"),
+    ],
+)  # fmt: skip
+def test_treating_by_it_is_better_where_it_beats_all_and_none_at_every_threshold(
+    changed, rows, verdict, start
+):
+    found = findings(changed(worth(*rows)))[USE]
+    assert found.verdict == verdict
+    assert found.as_dict()["text"].startswith(start)
+
+
+def test_a_band_above_treating_everybody_does_not_make_it_better(changed):
+    """At 30 % the band of the model alone is no comparison; what is avoided is."""
+
+    def edit(report):
+        report["settings"]["validation.thresholds"] = [0.3]
+        row = next(r for r in report["decision"] if r["threshold"] == 0.3)
+        row["net_benefit"]["corrected"].update(value=0.30, low=0.26, high=0.34)
+        row["interventions_avoided"].update(value=10.4, low=-5.5, high=26.2)
+
+    assert findings(changed(edit))[USE].verdict == "cannot tell"
 
 
 def test_groups_that_are_off_are_named_with_their_number(sources):
@@ -62,6 +100,7 @@ def test_groups_that_are_off_are_named_with_their_number(sources):
 
 def clinical(report):
     as_clinical(report)
+    report["settings"]["validation.thresholds"] = [0.45, 0.6]
     report["subgroups"] = report["subgroups"][:1]
     report["transport"]["pooled"]["auc"]["expected"]["low"] = 0.6
 

@@ -115,7 +115,9 @@ GOOD = "y,p\n1,0.7\n0,0.2\n1,0.9\n0,0.1\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (GOOD.replace("1,0.7", "yes,0.7"), "y must be a number, got 'yes' in row 1"),
+        (GOOD.replace("1,0.7", "yes,0.7"), "y must be 0 or 1, got 'yes' in row 1. Write 1 for"),
+        ("y,p\nyes,0.7\nno,0.2\n", "got 'yes', 'no' in rows 1, 2. Write 1 for a man with the ou"),
+        (GOOD.replace("0.2", "high"), "p must be a number, got 'high' in row 2. Write a number w"),
         (GOOD.replace("1,0.7", "2,0.7"), "y must be 0 or 1, got 2 in row 1. Write 1 for"),
         ("y,p\n1,70\n0,20\n1,90\n", r"p must lie in \[0, 1\], got 70, 20, 90 in rows 1, 2, 3."),
         ("y,p\n1,70\n0,20\n1,90\n", "The column looks like percent: divide it by 100"),

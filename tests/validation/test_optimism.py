@@ -46,6 +46,7 @@ def test_a_resample_is_the_same_alone_and_among_others(few, resampled):
             whole.outside,
             whole.benefit_inside,
             whole.benefit_outside,
+            whole.prevalence,
         ),
         strict=True,
     ):

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from respredict.validation.coefficients import coefficients
 from respredict.validation.contributions import contributions
-from respredict.validation.corrected import Corrected
+from respredict.validation.corrected import Corrected, correct_avoided, correct_benefit
 from respredict.validation.description import describe_men, groupings
 from respredict.validation.figures import (
     decision_curve,
@@ -241,11 +241,32 @@ def test_a_decision_curve_tells_treatments_avoided():
     """Against treating all; without a band where nobody's treatment ever changes."""
     flat = Corrected(0.4, 0.0, Measured(0.4, 0.4, 0.4))
     one = Corrected(0.3, 0.05, Measured(0.25, 0.15, 0.35))
-    none, some = decision_curve((0.2, 0.4), (flat, one), 0.5, {"rule": np.array([0.1, 0.2])})
+    spared = (Measured(0.0, reason="always"), Measured(12.5, 4.0, 21.0))
+    none, some = decision_curve(
+        (0.2, 0.4), (flat, one), spared, 0.5, {"rule": np.array([0.1, 0.2])}
+    )
 
     assert none["net_benefit"]["corrected"]["reason"].startswith("the men treated are the same")
+    assert none["interventions_avoided"]["reason"] == "always"
     assert some["treat_all"] == pytest.approx(0.5 - 0.5 * 2 / 3)
-    assert some["interventions_avoided"]["value"] == pytest.approx(
-        100 * (0.25 - some["treat_all"]) * 1.5, abs=1e-4
-    )
+    assert some["interventions_avoided"] == {"value": 12.5, "low": 4.0, "high": 21.0}
     assert some["comparators"] == {"rule": 0.2}
+
+
+def test_what_is_avoided_is_compared_on_the_same_resamples():
+    """What varies for treating all alike does not widen it; who always treats all avoids none."""
+    random = np.random.default_rng(5)
+    prevalences = 0.5 + 0.03 * random.standard_normal(400)
+    everyone = np.stack([prevalences - (1 - prevalences) * o for o in (0.25, 1.0)], axis=1)
+    gain = np.array([0.0, 0.08]) + np.array([0.0, 0.01]) * random.standard_normal((400, 1))
+    benefit = correct_benefit(np.array([0.375, 0.08]), everyone + gain, everyone + gain)
+    all_alike, better = correct_avoided(benefit, everyone + gain, prevalences, 0.5, (0.2, 0.5))
+
+    assert (all_alike.value, all_alike.low) == (pytest.approx(0.0), None)
+    assert "same in every resample" in all_alike.reason
+    assert better.value == pytest.approx(8.0)
+    assert better.high - better.low == pytest.approx(2 * 1.645 * 1.0, rel=0.1)
+    of = benefit[1].corrected
+    assert 100 * (of.high - of.low) > 2 * (better.high - better.low)
+    unknown = (Corrected(None, None, Measured(None, reason="none")),)
+    assert correct_avoided(unknown, gain[:, :1], prevalences, 0.5, (0.2,))[0].reason == "none"

@@ -6,6 +6,7 @@ To change a table, raise ``FORMAT`` and write the step that brings an older file
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import tempfile
@@ -20,6 +21,31 @@ APPLICATION = 0x5250_4B59  # "RPKY"
 FORMAT = 1
 
 _WAIT_SECONDS = 2.0
+
+_SQLITE_REASONS = {
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_IOERR_SHMSIZE: "full",  # no room for the index of the log
+    sqlite3.SQLITE_READONLY: "read-only",
+    sqlite3.SQLITE_CANTOPEN: "read-only",  # it is there: whether it is was asked first
+    sqlite3.SQLITE_BUSY: "locked",
+    sqlite3.SQLITE_LOCKED: "locked",
+    sqlite3.SQLITE_CORRUPT: "damaged",
+    sqlite3.SQLITE_NOTADB: "damaged",
+}
+_ERRNO_REASONS = {
+    errno.ENOSPC: "full",
+    errno.EDQUOT: "full",
+    errno.EROFS: "read-only",
+    errno.EACCES: "read-only",
+    errno.EPERM: "read-only",
+}
+_REMEDIES = {
+    "full": "Free space; it resumes by itself",
+    "read-only": "Give the service leave to write it and its folder; it resumes by itself",
+    "locked": "End the process that holds it; it resumes by itself",
+    "damaged": "Restore a copy",
+    "failed": "Look after the disk, or restore a copy",
+}
 
 SCHEMA = """
 CREATE TABLE api_key (
@@ -69,13 +95,26 @@ def unavailable(error: Exception) -> KeyStoreError:
     if isinstance(error, KeyStoreError):
         return error
     if isinstance(error, FileNotFoundError):
-        msg = "keys.db must be there, got none. Make it with: respredict keys create."
+        msg = (
+            "the store of keys, keys.db, must be there, got none. "
+            "Make it with: respredict keys create."
+        )
         return KeyStoreError(msg)
+    reason = _reason(error)
     msg = (
-        f"keys.db must be readable and writable, got: {error}. "
-        "Give the service leave to use it, or restore a copy."
+        f"the store of keys, keys.db, must be readable and writable, got {reason}: {error}. "
+        f"{_REMEDIES[reason]}."
     )
     return KeyStoreError(msg)
+
+
+def _reason(error: Exception) -> str:
+    """Say in a word why; an extended code of SQLite goes before the one it belongs to."""
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", None) or 0
+        return _SQLITE_REASONS.get(code) or _SQLITE_REASONS.get(code & 0xFF, "failed")
+    number = error.errno if isinstance(error, OSError) else None
+    return _ERRNO_REASONS.get(number or 0, "failed")
 
 
 def create_access(home: Path) -> bool:
@@ -176,8 +215,8 @@ def _check_format(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if (application, version) != (APPLICATION, FORMAT):
         msg = (
-            f"keys.db must be of application {APPLICATION:#x}, format {FORMAT}, "
-            f"got {application:#x}, format {version}. Move the file away."
+            f"the store of keys, keys.db, must be of application {APPLICATION:#x}, "
+            f"format {FORMAT}, got {application:#x}, format {version}. Move the file away."
         )
         raise KeyStoreError(msg)
 

@@ -33,7 +33,9 @@ def add_keys(commands: Any) -> None:
     add = adder(keys.add_subparsers(required=True, metavar="WHAT"))
 
     create = add("create", _create, "make an API key, and show it this once")
-    create.add_argument("--role", required=True, choices=_ROLES, help="what it may do")
+    create.add_argument(
+        "--role", required=True, action="append", choices=_ROLES, help="what it may do; one a key"
+    )
     create.add_argument("--name", default="", help="to tell it from others")
     create.add_argument("--days", type=int, default=365, help="how long it lasts (default: 365)")
     _add_actor(create)
@@ -68,7 +70,11 @@ def _create(given: argparse.Namespace) -> int:
     def record(key: Key) -> None:
         record_key_event(home(), event="created", key_id=key.id, role=key.role, actor=given.actor)
 
-    key, text = create_key(home(), given.role, name=given.name, days=given.days, record=record)
+    role, *more = given.role
+    if more:  # the last would win in silence
+        remedy = "Make a key for each role; a sign-in link (keys link) takes several"
+        raise InputError(Problem("--role", "be given once", " and ".join(given.role), remedy))
+    key, text = create_key(home(), role, name=given.name, days=given.days, record=record)
     assert key.expires is not None
     told = {"id": key.id, "key": text, "role": key.role, "expires": key.expires.isoformat()}
     say(f"keep it now: it is shown this once. It lasts until {key.expires:%Y-%m-%d}.")

@@ -68,8 +68,12 @@ def _said(told: dict[str, Any]) -> str:
     lines = [told["verdict"]["bottom_line"]]
     found = told["verdict"]["findings"]
     lines += [f"  {one['verdict']:11s} {one['question']} {one['text']}" for one in found]
-    lines += [f"{path}: {size / 1e6:.1f} MB" for path, size in told["files"].items()]
+    lines += [f"{path}: {_size(size)}" for path, size in told["files"].items()]
     return "\n".join(lines)
+
+
+def _size(octets: int) -> str:
+    return f"{octets / 1e6:.1f} MB" if octets >= 1e6 else f"{octets / 1e3:.1f} kB"
 
 
 def _json(told: Any) -> str:

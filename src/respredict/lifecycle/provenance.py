@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import platform
 import subprocess
@@ -100,8 +101,16 @@ def provenance_of(settings: Settings, cohort: Cohort, digest: str) -> dict[str, 
         "code_version": _code_version(),
         "versions": _versions(),
         "seed": settings.validation.seed,
-        "command": "respredict train --validate",
+        "command": _command(settings),
     }  # fmt: skip
+
+
+def _command(settings: Settings) -> str:
+    """Return what makes the report again; a path would say whose machine it was."""
+    plain, path = Settings(), settings.cohort.path
+    asked = dataclasses.replace(settings.with_jobs(plain.validation.jobs), cohort=plain.cohort)
+    table = "" if Path(path) == Path(plain.cohort.path) else " TABLE"
+    return f"respredict train{table}{'' if asked == plain else ' --config SETTINGS'} --validate"
 
 
 def tags_of(cohort: Cohort, settings: Settings) -> dict[str, str]:

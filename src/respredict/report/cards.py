@@ -70,8 +70,8 @@ def _data(data: Told) -> Iterator[Html]:
                             events=Amount(data["events"], "count"),
                             share=Amount(data["prevalence"], "share")))  # fmt: skip
     yield paragraph(told(data["source"]))
-    yield paragraph("Table ", element("code", told(data["sha256"])), " of ", told(data["date"]),
-                    class_="long")  # fmt: skip
+    date = (" of ", told(data["date"])) if data["date"] else (", its date not stated",)
+    yield paragraph("Table ", element("code", told(data["sha256"])), *date, class_="long")
 
 
 def _outcome(of: Told) -> Iterator[Html]:

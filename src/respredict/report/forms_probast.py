@@ -54,7 +54,10 @@ def _shared(sources: Sources) -> Answers:
 
 
 def _development(sources: Sources) -> Answers:
-    size = sources.report["sample_size"]
+    size, shrunk = sources.report["sample_size"], {}
+    if sources.report["model"]["candidate"] == "published":
+        said = phrase("Coefficients are drawn to what was expected, by as much as the men ask for.")
+        shrunk = {"D4.5": (RUN, said, "shrinkage")}
     return {
         "D4.1": (RUN, phrase("Riley's criteria ask for {needed} men; there are {men}.",
                              needed=Amount(size["needed"], "count"),
@@ -63,13 +66,12 @@ def _development(sources: Sources) -> Answers:
                  "equation"),
         "D4.3": (RUN, _missing(), "men"),
         "D4.4": (NONE, phrase("Nothing was done about imbalance."), ""),
-        "D4.5": (RUN, phrase("Coefficients are drawn to what was expected, by as much as the men "
-                             "ask for."), "shrinkage"),
-    }  # fmt: skip
+    } | shrunk  # fmt: skip
 
 
 def _evaluation(sources: Sources) -> Answers:
     report = sources.report
+    by = "clinics" if report["selection"]["folds"] == "site" else "outcome"
     auc = estimate(sources.model["auc"]["corrected"], "index")
     resamples = Amount(report["settings"]["validation.resamples"], "count")
     return {
@@ -80,8 +82,8 @@ def _evaluation(sources: Sources) -> Answers:
                  "performance"),
         "E4.3": (RUN, _missing(), "men"),
         "E4.4": (NONE, phrase("Nothing was done about imbalance."), ""),
-        "E4.5": (RUN, phrase("Nothing that is learnt saw a man it is judged on; folds follow the "
-                             "clinics where there are several."), "models"),
+        "E4.5": (RUN, phrase("Of men left out, nothing that is learnt saw a man it is judged on; "
+                             "folds follow the {by}.", by=by), "models"),
         "E4.6": (PART if sources.searched else RUN,
                  phrase("In each of {n} resamples {all} was chosen and fitted again.",
                         n=resamples, all=sources.repeated), "performance"),

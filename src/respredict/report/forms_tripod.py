@@ -16,6 +16,7 @@ __all__ = ["tripod_answers"]
 Answer = tuple[str, Parts, str]
 Answers = dict[str, Answer]
 
+_UNSTATED = ("", "not stated")
 RUN, PART, NONE = "from the run", "in part", "not applicable"
 
 
@@ -49,8 +50,10 @@ def _front(sources: Sources) -> Answers:
         "3b": (PART, phrase("Subfertile men about to take anastrozole, before treatment; for "
                             "clinicians who counsel them, beside their own judgement."),
                "question"),
-        "4": (RUN, phrase("To develop a model and to validate it internally, by {n} resamples and "
-                          "clinic by clinic.", n=resamples), "question"),
+        "4": (RUN, phrase("To develop a model and to validate it internally, by {n} resamples"
+                          "{clinics}.", n=resamples,
+                          clinics=" and clinic by clinic" if _travelled(report) else ""),
+              "question"),
     }  # fmt: skip
 
 
@@ -61,9 +64,13 @@ def _data(sources: Sources) -> Answers:
     treated = phrase("Table one tells what was taken beside anastrozole, the groups of men how the "
                      "model does with it; treatment is no predictor.")  # fmt: skip
     return {
-        "5a": (PART, phrase("One table of {kind} men, for both; its source is told there.",
-                            kind=origin["kind"]), "men"),
-        "5b": (PART, phrase("The table says when it was made; see there."), "reproduction"),
+        "5a": (PART, phrase("One table of {kind} men, for both; its source is {told}.",
+                            kind=origin["kind"],
+                            told="not stated" if origin["source"] in _UNSTATED else "told there"),
+               "men"),
+        "5b": (PART, phrase("The date of the table is {told}.",
+                            told="told there" if origin["date"] else "not stated"),
+               "reproduction"),
         "6a": (PART, phrase("The clinics are listed with their men."), "men"),
         "6b": (PART, phrase("Men with a count before and after, not in the top category before; "
                             "those left out are counted by reason."), "men"),
@@ -73,8 +80,9 @@ def _data(sources: Sources) -> Answers:
         "8a": (PART, phrase("Up at least one category between two samples, by the cuts named, for "
                             "all men alike."), "question"),
         "8b": (PART, phrase("Computed from the counts."), "question"),
-        "9a": (RUN, phrase("The hormones that publications name, their ratios, body mass index and "
-                           "age; none was selected in these men."), "shrinkage"),
+        "9a": (RUN, phrase("{set}; none was selected in these men.", set=_predictors(
+                           report, "The hormones that publications name, their ratios, body mass "
+                           "index and age")), "shrinkage"),
         "9b": (PART, phrase("Named with their units in Table one; measured before treatment."),
                "men"),
         "9c": (NONE, phrase("The predictors are laboratory values, age and body mass index."), ""),
@@ -98,19 +106,25 @@ def _analysis(sources: Sources) -> Answers:
                             "models compared in {folds} folds of men left out. Nothing was split "
                             "off.", n=Amount(report["settings"]["validation.resamples"], "count"),
                             folds=Amount(folds, "count")), "performance"),
-        "12b": (RUN, phrase("Hormones and body mass index as logarithms, with the logarithms of "
-                            "two ratios; age as it is."), "equation"),
+        "12b": (RUN, phrase("{set}.", set=_predictors(
+                            report, "Hormones and body mass index as logarithms, with the "
+                            "logarithms of two ratios; age as it is")), "equation"),
         "12c": (RUN, phrase("A {model}; how strongly, and which candidate where that was asked, "
                             "was chosen again in every resample.{searched}",
                             model=model.format(""), searched=searched), "models"),
-        "12d": (RUN, phrase("Folds follow the clinics; each clinic was predicted by the others and "
-                            "the results pooled."), "sites"),
+        "12d": (RUN, phrase("Folds follow the {by}; {others}.",
+                            by="clinics" if report["selection"]["folds"] == "site" else "outcome",
+                            others="each clinic was predicted by the others and the results pooled"
+                            if _travelled(report) else "no clinic was predicted by others"),
+                "sites"),
         "12e": (RUN, phrase("Discrimination, calibration, overall error, net benefit and "
                             "stability, each with its curve; candidates by the paired difference "
                             "in log-loss."), "performance"),
         "12f": (NONE, none, ""),
         "12g": (RUN, phrase("By the fitted pipeline under the digest, through the service or the "
-                            "command line, or by the equation."), "equation"),
+                            "command line{equation}.",
+                            equation=", or by the equation" if sources.equation else ""),
+                "equation"),
         "13": (NONE, phrase("No such method was used."), ""),
         "14": (PART, phrase("None was used; performance is told by age, body mass index, clinic, "
                             "sperm at baseline and treatment."), "subgroups"),
@@ -139,11 +153,13 @@ def _results(sources: Sources) -> Answers:
         "21": (RUN, phrase("{men} men, {events} of whom improved, in every analysis.",
                            men=Amount(cohort["men"], "count"),
                            events=Amount(cohort["events"], "count")), "men"),
-        "22": (RUN, phrase("The equation with its units, a formula for a spreadsheet, and the "
-                           "model under its digest."), "equation"),
+        "22": (RUN, phrase("The {equation}model under its digest.",
+                           equation="equation with its units, a formula for a spreadsheet, and the "
+                           if sources.equation else ""), "equation"),
         "23a": (RUN, phrase("Corrected AUC {auc}; every metric and subgroup with its interval.",
                             auc=auc), "performance"),
-        "23b": (RUN, phrase("Clinic by clinic, with what another clinic may expect."), "sites"),
+        "23b": (RUN, phrase("Clinic by clinic, with what another clinic may expect.")
+                if _travelled(report) else phrase("No clinic was predicted by others."), "sites"),
         "25": (PART, phrase("The verdict says what the numbers say."), "verdict"),
         "26": (PART, phrase("Those that hold for every model of this kind, and this run's own."),
                "limits"),
@@ -152,8 +168,19 @@ def _results(sources: Sources) -> Answers:
                             "testosterone or LH there is none."), "limits"),
         "27b": (PART, phrase("A clinician enters the values and reads the cautions; no statistics "
                              "are needed."), "question"),
-        "27c": (PART, phrase("The learning curve says what more men would bring."), "learning"),
+        "27c": (PART, phrase("The learning curve says what more men would bring.")
+                if report["learning"]["points"] else (), "learning"),
     }  # fmt: skip
     if sources.demonstration:
         answers["18e"] = (RUN, shared, "reproduction")
     return answers
+
+
+def _travelled(report: Mapping[str, Any]) -> bool:
+    """Say whether each clinic was predicted by the men of the others."""
+    return bool(report["transport"]["sites"])
+
+
+def _predictors(report: Mapping[str, Any], usual: str) -> str:
+    name = report["model"]["predictors"]
+    return usual if name == "hormones" else f"The predictor set {name}, as the software fixes it"

@@ -69,11 +69,19 @@ def add_reproduction(page: Page, sources: Sources) -> None:
         "reproduction", "How to make it again",
         paragraph("With the same table, settings, seed and versions the same numbers come out, to "
                   "the last digit, on the same kind of machine. The command is ",
-                  element("code", origin["command"]), "."),
+                  element("code", origin["command"]), *_placeholders(origin["command"]), "."),
         table("What it was made with", ("What", "Value"), list(_origin(sources))),
         table("Versions", ("Package", "Version"),
               [(name, told(version)) for name, version in origin["versions"].items()]),
     )  # fmt: skip
+
+
+def _placeholders(command: str) -> Iterator[Any]:
+    if "TABLE" in command:
+        yield "; TABLE is the table with the digest below"
+    if "SETTINGS" in command:
+        yield from ("; SETTINGS is a file of the settings under ",
+                    element("a", "What was asked", href="#question"))  # fmt: skip
 
 
 def _origin(sources: Sources) -> Iterator[tuple[str, Any]]:
@@ -84,6 +92,6 @@ def _origin(sources: Sources) -> Iterator[tuple[str, Any]]:
         yield "Run in the registry", element("code", told(sources.version["run_id"]))
     yield "Model digest", element("code", told(origin["digest"]))
     yield "Table, digest", element("code", told(table_of["sha256"]))
-    yield "Table, date", told(table_of["date"])
+    yield "Table, date", told(table_of["date"]) if table_of["date"] else "not stated"
     yield "Code", element("code", told(origin["code_version"]))
     yield "Seed", element("code", Amount(origin["seed"], "count"))

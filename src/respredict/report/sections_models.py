@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from respredict.report.amounts import Amount
@@ -11,14 +11,13 @@ from respredict.report.intervals import forest_figure
 from respredict.report.markup import Html, fixed, join, told
 from respredict.report.sentences import corrected, estimate, phrase
 from respredict.report.sources import Sources
-from respredict.report.terms import MODELS
+from respredict.report.terms import MODELS, RULES
 from respredict.report.words import group_of
 
 __all__ = ["add_contributions", "add_models", "add_sites", "add_subgroups", "add_worsening"]
 
 Told = Mapping[str, Any]
 
-_RULES = ("t_lh_at_least_100", "t_e2_below_10")
 _SUBGROUP = ("auc", "brier", "calibration_intercept", "calibration_slope")
 
 
@@ -35,12 +34,12 @@ def add_models(page: Page, sources: Sources) -> None:
     report = sources.report
     performance, chosen = report["performance"], report["selection"]
     rows = [
-        (_model(name), corrected(of["auc"], "index"), corrected(of["log_loss"], "index"),
+        (_label(MODELS[name]), corrected(of["auc"], "index"), corrected(of["log_loss"], "index"),
          corrected(of["scaled_brier"], "index"))
         for name, of in performance.items()
     ]  # fmt: skip
     order = [
-        (_model(one["name"]), Amount(one["log_loss"], "index"),
+        (_label(MODELS[one["name"]]), Amount(one["log_loss"], "index"),
          phrase("{d} (standard error {se})", d=Amount(one["difference"], "signed"),
                 se=Amount(one["standard_error"], "index")),
          Amount(one["chosen_in_folds"], "share"), Amount(one["chosen_in_resamples"], "share"),
@@ -65,13 +64,14 @@ def add_models(page: Page, sources: Sources) -> None:
               ("Candidate", "Log-loss", "Worse than the best by", "Chosen in folds",
                "Chosen in resamples", "Role"), order),
         paragraph(*nested),
+        *_at_odds(performance, chosen["candidates"]),
         *_rules(performance),
         terms=("candidate",),
     )  # fmt: skip
 
 
-def _model(name: str) -> Html:
-    start, *rest = MODELS[name].split("{")
+def _label(name: str) -> Html:
+    start, *rest = name.split("{")
     return join((start, *(piece for part in rest for piece in _number(part))))
 
 
@@ -82,14 +82,46 @@ def _number(part: str) -> tuple[Any, ...]:
 
 def _rules(performance: Told) -> Iterator[Html]:
     rows = []
-    for name in _RULES:
+    for name, label in RULES.items():
         rule = performance[name]["rule"]
         share = [Amount(rule[k], "share") if rule[k] is not None else "cannot be told"
                  for k in ("sensitivity", "specificity")]  # fmt: skip
-        rows.append((_model(name), Amount(rule["n"], "count"), Amount(rule["yes"], "count"),
+        rows.append((_label(label), Amount(rule["n"], "count"), Amount(rule["yes"], "count"),
                      *share))  # fmt: skip
     header = ("Rule", "Men of whom it can be said", "Yes", "Sensitivity", "Specificity")
     yield table("The usual rules as they are used, on all men", header, rows)
+    yield paragraph(
+        "As used, a rule says yes or no. Refitted on it, in the tables above, a model "
+        "tells each man how often those with his answer improved here: it turns round "
+        "a rule that points the wrong way, and so may look better than the rule is."
+    )
+
+
+def _at_odds(performance: Told, candidates: Sequence[Told]) -> Iterator[Html]:
+    """Say which candidates look better corrected and worse left out, or the other way round."""
+    served = next(i for i, one in enumerate(candidates) if one["is_model"])
+    for i, one in enumerate(candidates):
+        ours, its = (performance[c["name"]]["log_loss"]["corrected"]["value"]
+                     for c in (candidates[served], one))  # fmt: skip
+        apart = one["log_loss"] - candidates[served]["log_loss"]
+        if ours is None or its is None or (its - ours) * apart >= 0:
+            continue
+        said = phrase(
+            "Corrected for optimism, {name} has a log-loss of {its}, the model served {ours}; on "
+            "men left out it is the other way round, {left} against {served}. ",
+            name=MODELS[one["name"]], its=Amount(its, "index"), ours=Amount(ours, "index"),
+            left=Amount(one["log_loss"], "index"),
+            served=Amount(candidates[served]["log_loss"], "index"),
+        )  # fmt: skip
+        yield paragraph(*said, _WHY if (its < ours) == (i > served) else "", _DECIDES)
+
+
+#: Of the more flexible of two, when it looks better corrected; candidates come simplest first.
+_WHY = (
+    "The correction takes too little off what is flexible: a fit to a resample is judged on men of "
+    "whom nearly two in three were in it, and has learnt some of them by heart. "
+)
+_DECIDES = "Nobody who was left out was learnt from, so that the men left out decide."
 
 
 def add_contributions(page: Page, sources: Sources) -> None:

@@ -18,6 +18,7 @@ from respredict.report.markup import told
 from respredict.report.sentences import corrected, estimate, phrase
 from respredict.report.sources import Sources
 from respredict.report.terms import METRICS
+from respredict.report.verdict import worth_at
 
 __all__ = ["add_calibration", "add_decision", "add_learning", "add_performance", "add_stability"]
 
@@ -84,11 +85,19 @@ def add_decision(page: Page, sources: Sources) -> None:
     decision = sources.report["decision"]
     asked = sources.report["settings"]["validation.thresholds"]
     rows = [_at(min(decision, key=lambda row: abs(row["threshold"] - t))) for t in asked]
-    header = ("Threshold", "Net benefit, corrected (of all men)", "Treating everybody",
-              "Treatments avoided among a hundred men")  # fmt: skip
+    header = (
+        "Threshold",
+        "Net benefit, corrected (of all men)",
+        "Treating everybody",
+        "Treatments avoided among a hundred men",
+        "Better than treating all or none",
+    )
     page.add(
         "decision", "Whether treating by it pays",
         table("Net benefit at the thresholds asked for", header, rows),
+        paragraph("Treatments are avoided against treating everybody, on the same resamples, so "
+                  "that their interval is of the difference; against treating nobody the net "
+                  "benefit is the difference. It is better where both intervals lie above zero."),
         decision_figure(decision),
         terms=("net_benefit",),
     )  # fmt: skip
@@ -100,6 +109,7 @@ def _at(row: Told) -> tuple[Any, ...]:
         estimate(row["net_benefit"]["corrected"], "share"),
         Amount(row["treat_all"], "share"),
         estimate(row["interventions_avoided"], "hundred"),
+        worth_at(row),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from importlib import resources
 
-__all__ = ["METRICS", "MODELS", "TERMS"]
+__all__ = ["METRICS", "MODELS", "RULES", "TERMS"]
 
 #: Metrics by key: label, form of the number, and what the best value is.
 METRICS: dict[str, tuple[str, str, str]] = {
@@ -28,10 +28,16 @@ MODELS = {
     "splines": "logistic regression with splines",
     "boosting": "gradient boosting with monotone constraints",
     "prevalence": "everybody gets the prevalence",
-    "t_lh_at_least_100": "rule: T/LH of {100} or more",
-    "t_e2_below_10": "rule: T/E2 below {10}",
+    "t_lh_at_least_100": "refitted on T/LH of {100} or more",
+    "t_e2_below_10": "refitted on T/E2 below {10}",
     "lh+fsh": "LH and FSH only",
     "select": "the whole procedure, choice of candidate included",
+}
+
+#: The same comparators where they are judged as they are used: yes or no, nothing learnt.
+RULES = {
+    "t_lh_at_least_100": "rule: T/LH of {100} or more",
+    "t_e2_below_10": "rule: T/E2 below {10}",
 }
 
 #: Each term by key: its label, and one sentence that says what it is.

@@ -11,7 +11,7 @@ from respredict.report.sentences import Parts, corrected, estimate, phrase, plai
 from respredict.report.sources import Sources
 from respredict.report.words import group_of
 
-__all__ = ["Finding", "bottom_line", "findings"]
+__all__ = ["Finding", "bottom_line", "findings", "worth_at"]
 
 Told = Mapping[str, Any]
 
@@ -192,24 +192,60 @@ def _groups(subgroups: Sequence[Told]) -> Finding:
 def _use(report: Told) -> Finding:
     asked = report["settings"]["validation.thresholds"]
     rows = [min(report["decision"], key=lambda row: abs(row["threshold"] - t)) for t in asked]
-    parts = tuple(part for row in rows for part in _at(row))
-    sure = [r["net_benefit"]["corrected"] for r in rows]
-    better = [of["low"] is not None and of["low"] > max(0.0, r["treat_all"])
-              for of, r in zip(sure, rows, strict=True)]  # fmt: skip
-    worse = [of["high"] is not None and of["high"] < max(0.0, r["treat_all"])
-             for of, r in zip(sure, rows, strict=True)]  # fmt: skip
-    verdict = NOT_MET if any(worse) else MET if any(better) else OPEN
+    found = [worth_at(row) for row in rows]
+    verdict = NOT_MET if NOT_MET in found else OPEN if OPEN in found else MET
+    parts: Parts = ()
+    for one, words in _WORTH.items():
+        at = [Amount(row["threshold"], "percent") for row, f in zip(rows, found, strict=True)
+              if f == one]  # fmt: skip
+        if at:
+            parts += phrase("{words} {at}. ", words=words, at=_series(at))
+    parts += tuple(part for row in rows for part in _at(row))
     question = "Is treating by it better than treating all or none?"
     return Finding(question, verdict, parts, "decision")
+
+
+_WORTH = {MET: "Better at", NOT_MET: "Worse at", OPEN: "It cannot be told at"}
+
+
+def worth_at(row: Told) -> str:
+    """Judge treating by the model at one threshold.
+
+    Parameters
+    ----------
+    row : mapping
+        Of the report's ``decision``.
+
+    Returns
+    -------
+    str
+        ``met`` where it is better for sure than treating all and than treating none,
+        ``not met`` where it is worse than either, else ``cannot tell``.
+    """
+    # Against treating none the net benefit is the difference; against all, what is avoided.
+    both = (row["net_benefit"]["corrected"], row["interventions_avoided"])
+    known = [one for one in both if one["value"] is not None and one.get("low") is not None]
+    if any(one["high"] < 0 for one in known):
+        return NOT_MET
+    return MET if len(known) == len(both) and all(one["low"] > 0 for one in known) else OPEN
+
+
+def _series(amounts: list[Amount]) -> Parts:
+    parts: Parts = ()
+    for i, one in enumerate(amounts):
+        parts += ("" if i == 0 else " and " if i == len(amounts) - 1 else ", ", one)
+    return parts
 
 
 def _at(row: Told) -> Iterator[str | Amount]:
     yield from phrase(
         "Treating from a probability of {t} on gains {gain} of men, rightly treated less wrongly "
-        "treated; treating everybody gains {everyone}. ",
+        "treated, where treating everybody gains {everyone}; against that it avoids {avoided} "
+        "treatments among a hundred men. ",
         t=Amount(row["threshold"], "percent"),
         gain=estimate(row["net_benefit"]["corrected"], "share"),
         everyone=Amount(row["treat_all"], "share"),
+        avoided=estimate(row["interventions_avoided"], "hundred"),
     )
 
 

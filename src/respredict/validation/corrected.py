@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from respredict.validation.discrimination import auc_bounds
 from respredict.validation.measured import Measured, half_width
 
-__all__ = ["Corrected", "correct", "correct_benefit"]
+__all__ = ["Corrected", "correct", "correct_avoided", "correct_benefit"]
 
 Floats = NDArray[np.float64]
 
@@ -26,6 +26,9 @@ _CHANCE = 0.5
 _CONSTANT = "every man has the same probability"
 _UNDEFINED = "it is not defined on the men fitted"
 _RARELY = "it is defined in fewer than half of the resamples"
+_ALWAYS = "it is the same in every resample, so that it has no interval"
+_NONE = 1e-12  # no more than what rounding leaves
+_PER = 100.0  # men that treatments avoided are told for
 #: Metrics whose interval is normal, with the standard deviations over the resamples.
 _NORMAL = ("brier", "scaled_brier", "log_loss")
 
@@ -174,6 +177,71 @@ def correct_benefit(
         bounds = Measured(value, value - half, value + half)
         found.append(Corrected(float(at), float(off), bounds))
     return tuple(found)
+
+
+def correct_avoided(
+    benefit: tuple[Corrected, ...], inside: Floats, prevalences: Floats, prevalence: float,
+    thresholds: tuple[float, ...], *, level: float = 0.9,
+) -> tuple[Measured, ...]:  # fmt: skip
+    """Set net benefits beside treating everybody, resample by resample.
+
+    Parameters
+    ----------
+    benefit : tuple of Corrected
+        Of the model, one a threshold.
+    inside : ndarray of shape (n_boot, n_thresholds)
+        Of each resample's model, on its resample.
+    prevalences : ndarray of shape (n_boot,)
+        Of the outcome in each resample.
+    prevalence : float
+        Of the outcome in the men.
+    thresholds : tuple of float
+        In (0, 1).
+    level : float, default=0.9
+        Of the intervals, in (0, 1), at each threshold by itself.
+
+    Returns
+    -------
+    tuple of Measured
+        Treatments avoided among 100 men, net of those withheld wrongly, against treating all;
+        one a threshold. The interval is of the difference: both are judged on the same
+        resamples, whose men vary for both alike.
+
+    Raises
+    ------
+    InputError
+        If the level is out of its range.
+
+    Notes
+    -----
+    Normal, with the standard deviation of the difference inside the resamples: none where
+    the model treats everybody in each of them.
+
+    Examples
+    --------
+    >>> one = Corrected(0.22, 0.04, Measured(0.18, 0.1, 0.26))
+    >>> inside = np.array([[0.20], [0.26]])
+    >>> (found,) = correct_avoided((one,), inside, np.array([0.46, 0.50]), 0.48, (0.3,))
+    >>> round(found.value, 2), round(found.low, 2)
+    (-18.0, -18.78)
+    """
+    z, told = half_width(level), []
+    for of, within, at in zip(benefit, inside.T, thresholds, strict=True):
+        odds, value = at / (1 - at), of.corrected.value
+        if value is None:
+            told.append(of.corrected)
+            continue
+        gain = (value - _everyone(prevalence, odds)) / odds
+        half = z * _deviation(within - _everyone(prevalences, odds)) / odds
+        if half < _NONE:
+            told.append(Measured(_PER * gain, reason=_ALWAYS))
+        else:
+            told.append(Measured(_PER * gain, _PER * (gain - half), _PER * (gain + half)))
+    return tuple(told)
+
+
+def _everyone(prevalence: Any, odds: float) -> Any:
+    return prevalence - (1 - prevalence) * odds
 
 
 def _deviation(values: Floats) -> float:

@@ -23,8 +23,8 @@ _NOBODY = "the men treated are the same in every resample, so that it has no ban
 
 
 def decision_curve(
-    thresholds: tuple[float, ...], benefit: tuple[Corrected, ...], prevalence: float,
-    comparators: dict[str, Floats],
+    thresholds: tuple[float, ...], benefit: tuple[Corrected, ...],
+    avoided: tuple[Measured, ...], prevalence: float, comparators: dict[str, Floats],
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Tell the net benefit at each threshold beside its rivals.
 
@@ -34,6 +34,8 @@ def decision_curve(
         In (0, 1).
     benefit : tuple of Corrected
         Of the model, one a threshold.
+    avoided : tuple of Measured
+        Treatments avoided among 100 men against treating all, one a threshold.
     prevalence : float
         Of the outcome.
     comparators : dict of str to ndarray of shape (n_thresholds,)
@@ -47,27 +49,28 @@ def decision_curve(
     Examples
     --------
     >>> one = Corrected(0.2, 0.02, Measured(0.18, 0.1, 0.26))
-    >>> decision_curve((0.5,), (one,), 0.46, {})[0]["interventions_avoided"]["value"]
-    26.0
+    >>> told = decision_curve((0.5,), (one,), (Measured(26.0, 21.0, 31.0),), 0.46, {})
+    >>> round(told[0]["treat_all"], 2), told[0]["interventions_avoided"]["low"]
+    (-0.08, 21.0)
     """
     told = []
-    for i, (at, found) in enumerate(zip(thresholds, benefit, strict=True)):
+    rows = zip(thresholds, benefit, avoided, strict=True)
+    for i, (at, found, spared) in enumerate(rows):
         odds = at / (1 - at)
         everyone = prevalence - (1 - prevalence) * odds
         of = found.corrected
         if of.low is not None and of.low == of.high:
             of = Measured(of.value, reason=_NOBODY)
         value, low, high = (
-            None if v is None else round(100 * (v - everyone) / odds, _DIGITS)
-            for v in (of.value, of.low, of.high)
+            None if v is None else round(v, _DIGITS)
+            for v in (spared.value, spared.low, spared.high)
         )
-        avoided = Measured(value, low, high, of.reason)
         whole = Corrected(found.apparent, found.optimism, of)
         told.append({
             "threshold": at,
             "net_benefit": whole.as_dict(),
             "treat_all": everyone,
-            "interventions_avoided": avoided.as_dict(),
+            "interventions_avoided": Measured(value, low, high, spared.reason).as_dict(),
             "comparators": {name: float(values[i]) for name, values in comparators.items()},
         })  # fmt: skip
     return told

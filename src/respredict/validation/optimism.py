@@ -77,6 +77,8 @@ class Resampled:
         Metrics of each model on its resample and on the men; the last model is the choice.
     benefit_inside, benefit_outside : ndarray of shape (n_boot, n_models, n_thresholds)
         Net benefit of the same.
+    prevalence : ndarray of shape (n_boot,)
+        Of the outcome in each resample: what treating everybody is worth in it.
     """
 
     chosen: Ints
@@ -85,6 +87,7 @@ class Resampled:
     outside: Floats
     benefit_inside: Floats
     benefit_outside: Floats
+    prevalence: Floats
 
 
 def resample(
@@ -131,7 +134,8 @@ def once(plan: Plan, men: Men, number: int, starts: Starts) -> tuple[Any, ...]:
     chosen = choose_in(plan.candidates, men, weight, random, starts=learnt, most_folds=plan.folds)
     p = predict_all(fitted, plan.every, men)
     return (chosen, p[chosen if plan.fixed is None else plan.fixed],
-            *judged(men.y, p, weight, chosen, plan.thresholds))  # fmt: skip
+            *judged(men.y, p, weight, chosen, plan.thresholds),
+            np.average(men.y, weights=weight))  # fmt: skip
 
 
 def judged(

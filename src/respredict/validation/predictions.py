@@ -82,8 +82,9 @@ def read_predictions(
     problems = [problem for problem in absent if problem is not None]
     if problems:
         raise CohortError(problems)
-    outcomes, chances = (_numbers(table.cells[name], name, problems) for name in (y, p))
-    _check(y, outcomes, (outcomes == 0) | (outcomes == 1), "be 0 or 1", _OUTCOME, problems)
+    outcomes = _numbers(table.cells[y], y, problems, rule=_BINARY, remedy=_OUTCOME)
+    chances = _numbers(table.cells[p], p, problems)
+    _check(y, outcomes, (outcomes == 0) | (outcomes == 1), _BINARY, _OUTCOME, problems)
     right = (chances >= 0) & (chances <= 1)
     _check(p, chances, right, "lie in [0, 1]", _advice(chances), problems)
     names = None if grouped is None else _names(table.cells[grouped], grouped, problems)
@@ -92,7 +93,7 @@ def read_predictions(
     return Predictions(outcomes, chances, names)
 
 
-_OUTCOME = "Write 1 for a man with the outcome and 0 for one without"
+_BINARY, _OUTCOME = "be 0 or 1", "Write 1 for a man with the outcome and 0 for one without"
 
 
 def _titles(table: Table) -> list[str]:
@@ -110,7 +111,10 @@ def _absent(table: Table, option: str, name: str) -> Problem | None:
     return Problem(name, "be a column of the table", f"the columns {titles}", remedy)
 
 
-def _numbers(cells: NDArray[Any], name: str, problems: list[Problem]) -> Floats:
+def _numbers(
+    cells: NDArray[Any], name: str, problems: list[Problem], *, rule: str = "be a number",
+    remedy: str = "",
+) -> Floats:  # fmt: skip
     """Return the numbers of a column; NaN where it holds none, which is then a problem."""
     if cells.dtype == np.float64:
         empty = np.isnan(cells)
@@ -122,11 +126,10 @@ def _numbers(cells: NDArray[Any], name: str, problems: list[Problem]) -> Floats:
     wrong = np.isnan(values) & ~empty
     if wrong.any():
         first = texts[int(np.flatnonzero(wrong)[0])]
-        remedy = "Write a number with a point for decimals"
-        if first.endswith("%"):
-            remedy = "Divide the column by 100 and leave out the percent sign"
+        percent = "Divide the column by 100 and leave out the percent sign"
+        number = percent if first.endswith("%") else "Write a number with a point for decimals"
         got = _first([text for text, bad in zip(texts, wrong, strict=True) if bad])
-        problems.append(Problem(name, "be a number", got, remedy, _rows(wrong)))
+        problems.append(Problem(name, rule, got, remedy or number, _rows(wrong)))
     _missing(name, empty, problems)
     return values
 

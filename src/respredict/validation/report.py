@@ -59,7 +59,8 @@ class Report:
         ``not_improved`` counts, null where too small to tell.
     decision : sequence of mapping
         Per ``threshold``: ``net_benefit`` corrected with its band, ``treat_all``,
-        ``interventions_avoided`` of 100 men, ``comparators`` by name.
+        ``interventions_avoided`` of 100 men (its interval is that of the difference from
+        treating all, on the same resamples), ``comparators`` by name.
     roc : sequence of mapping
         ``threshold``, ``sensitivity``, ``specificity``, of men left out.
     stability : mapping

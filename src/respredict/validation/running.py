@@ -14,24 +14,21 @@ from respredict.candidate_settings import search_notice
 from respredict.config import SELECT, Settings
 from respredict.model.candidates import CANDIDATES
 from respredict.model.comparators import COMPARATORS
-from respredict.model.rules import RULES, apply_rule
 from respredict.validation.coefficients import coefficients
 from respredict.validation.contributions import contributions
-from respredict.validation.corrected import correct_benefit
 from respredict.validation.curves import measured_curve
 from respredict.validation.description import describe_men, groupings
 from respredict.validation.figures import (
-    decision_curve,
     risk_histogram,
     roc_points,
 )
 from respredict.validation.fitting import Candidate, Men, Starts, fit_all, predict_all
 from respredict.validation.learning import learning_curve
-from respredict.validation.optimism import Plan, Resampled, resample
-from respredict.validation.performance import net_benefits
+from respredict.validation.optimism import Plan, resample
 from respredict.validation.report import Report
 from respredict.validation.sections import (
     contribution_section,
+    decision_section,
     performance_section,
     selection_section,
     stability_section,
@@ -193,7 +190,7 @@ def _validate(
         performance=performance_section(plan, men, p, selection.chosen, resampled, level=LEVEL),
         calibration=_calibration(men, out_of_fold),
         risks=risk_histogram(men.y, p[index], coarse=coarse),
-        decision=tuple(_decision(plan, men, p, index, resampled)),
+        decision=decision_section(plan, men, p, index, resampled, level=LEVEL),
         roc=tuple(roc_points(men.y, out_of_fold, coarse=coarse)),
         stability=stability_section(
             p[index], resampled, asked.thresholds, coarse=coarse, level=LEVEL
@@ -275,24 +272,3 @@ def _cohort(subjects: Subjects) -> dict[str, Any]:
 def _calibration(men: Men, p: Floats) -> dict[str, Any]:
     points = [dataclasses.asdict(point) for point in measured_curve(men.y, p, level=LEVEL)]
     return {"on": "men left out of the fit", "points": points}
-
-
-def _decision(
-    plan: Plan, men: Men, p: Floats, index: int, resampled: Resampled
-) -> list[dict[str, Any]]:
-    at = index if plan.fixed is not None else -1
-    benefit = correct_benefit(
-        net_benefits(men.y, p[index], plan.thresholds),
-        resampled.benefit_inside[:, at],
-        resampled.benefit_outside[:, at],
-        level=LEVEL,
-    )
-    beside = {}
-    for i, candidate in enumerate(plan.every):
-        if candidate.name in COMPARATORS and candidate.name not in RULES:
-            off = resampled.benefit_inside[:, i] - resampled.benefit_outside[:, i]
-            beside[candidate.name] = net_benefits(men.y, p[i], plan.thresholds) - off.mean(axis=0)
-    for name in RULES:
-        yes = np.nan_to_num(apply_rule(name, men.X))  # untreated where it cannot be said
-        beside[name] = net_benefits(men.y, yes, plan.thresholds)
-    return decision_curve(plan.thresholds, benefit, float(men.y.mean()), beside)

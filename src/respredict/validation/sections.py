@@ -7,20 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from respredict.model.comparators import COMPARATORS
 from respredict.model.rules import RULES, apply_rule
 from respredict.validation.contributions import Contribution
-from respredict.validation.corrected import correct
-from respredict.validation.figures import stability_points
+from respredict.validation.corrected import correct, correct_avoided, correct_benefit
+from respredict.validation.figures import decision_curve, stability_points
 from respredict.validation.fitting import Men
 from respredict.validation.metrics import METRICS
 from respredict.validation.optimism import Plan, Resampled
-from respredict.validation.performance import measure
+from respredict.validation.performance import measure, net_benefits
 from respredict.validation.selection import Selection, losses
 from respredict.validation.stability import stability
 from respredict.validation.subgroups import SMALLEST_CELL
 
 __all__ = [
     "contribution_section",
+    "decision_section",
     "performance_section",
     "selection_section",
     "stability_section",
@@ -85,6 +87,53 @@ def _rule(name: str, men: Men) -> dict[str, Any]:
         "sensitivity": float(yes[y == 1].mean()) if (y == 1).any() else None,
         "specificity": float(1 - yes[y == 0].mean()) if (y == 0).any() else None,
     }
+
+
+def decision_section(
+    plan: Plan, men: Men, p: Floats, index: int, resampled: Resampled, *, level: float
+) -> tuple[dict[str, Any], ...]:
+    """Tell what treating by the model is worth, beside treating everybody and by the rules.
+
+    Parameters
+    ----------
+    plan : Plan
+        What was done in every resample.
+    men : Men
+        The men.
+    p : ndarray of shape (n_models, n_patients)
+        Probabilities of the models fitted to all of them, in the order of ``plan.every``.
+    index : int
+        The model.
+    resampled : Resampled
+        What the resamples gave.
+    level : float
+        Of the intervals.
+
+    Returns
+    -------
+    tuple of dict
+        As ``Report.decision`` documents it.
+    """
+    at, prevalence = index if plan.fixed is not None else -1, float(men.y.mean())
+    inside = resampled.benefit_inside
+    benefit = correct_benefit(
+        net_benefits(men.y, p[index], plan.thresholds),
+        inside[:, at],
+        resampled.benefit_outside[:, at],
+        level=level,
+    )
+    avoided = correct_avoided(
+        benefit, inside[:, at], resampled.prevalence, prevalence, plan.thresholds, level=level
+    )
+    beside = {}
+    for i, candidate in enumerate(plan.every):
+        if candidate.name in COMPARATORS and candidate.name not in RULES:
+            off = inside[:, i] - resampled.benefit_outside[:, i]
+            beside[candidate.name] = net_benefits(men.y, p[i], plan.thresholds) - off.mean(axis=0)
+    for name in RULES:
+        yes = np.nan_to_num(apply_rule(name, men.X))  # untreated where it cannot be said
+        beside[name] = net_benefits(men.y, yes, plan.thresholds)
+    return tuple(decision_curve(plan.thresholds, benefit, avoided, prevalence, beside))
 
 
 def selection_section(
