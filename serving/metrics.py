@@ -9,19 +9,43 @@ from __future__ import annotations
 
 import functools
 import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-__all__ = ["BATCH", "Refusals", "decided", "ledger_lag", "now_serving", "refusals", "refused"]
+__all__ = [
+    "BATCH", "Refusals", "decided", "ledger_lag", "now_serving", "refusals", "refused", "reserve",
+]  # fmt: skip
 
 #: Code of a man who is refused in his place of a batch, while the others are answered.
 BATCH = "refused-in-batch"
 #: Names the folder where workers keep their figures together; BentoML sets it for them.
 _TOGETHER = "PROMETHEUS_MULTIPROC_DIR"
 
+#: Kinds of figures that the client keeps in a file each, and room for each of them.
+_KINDS = ("counter", "histogram", "gauge_all", "gauge_livemax", "gauge_livesum")
+_ROOM = 1 << 20
+
 _BUCKETS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0)
 #: Rules come from a fixed list; whatever else is told is counted as one.
 _MOST_RULES = 300
+
+
+def reserve() -> None:
+    """Take the room for a worker's figures on the disk, before the first of them is made.
+
+    Their files are mapped into memory with holes: on a full disk the first write into a hole
+    would kill the worker by SIGBUS, without a word, instead of raising.
+
+    Raises
+    ------
+    OSError
+        If there is no room for them.
+    """
+    folder = os.environ.get(_TOGETHER)
+    for kind in _KINDS if folder else ():
+        with Path(str(folder), f"{kind}_{os.getpid()}.db").open("ab") as file:
+            file.write(bytes(_ROOM))
 
 
 @functools.cache

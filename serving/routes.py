@@ -75,7 +75,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
 
 def _refusal(error: Exception) -> RefusedError:
     told = str(error)
-    told = f"{told[:1].upper()}{told[1:]}"
+    if "." not in told.split(" ", 1)[0]:  # the name of a file stays as it is
+        told = f"{told[:1].upper()}{told[1:]}"
     if isinstance(error, NoRecordError):
         return RefusedError("no-record", told)
     if isinstance(error, InputError):

@@ -42,6 +42,7 @@ _SETTINGS = serving_settings()
 
 if is_worker():
     die_with_parent()
+    metrics.reserve()
 
 
 class _Read(bentoml.IODescriptor):

@@ -49,6 +49,7 @@ CREATE INDEX idempotency_first ON idempotency (first);
 
 _SQLITE_REASONS = {
     sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_IOERR_SHMSIZE: "full",  # no room for what connections share
     sqlite3.SQLITE_READONLY: "read-only",
     sqlite3.SQLITE_BUSY: "locked",
     sqlite3.SQLITE_LOCKED: "locked",
@@ -135,7 +136,8 @@ def unavailable(error: Exception) -> LedgerError:
         return error
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", None) or 0
-        return refusal(_SQLITE_REASONS.get(code & 0xFF, "failed"), str(error))
+        reason = _SQLITE_REASONS.get(code) or _SQLITE_REASONS.get(code & 0xFF, "failed")
+        return refusal(reason, str(error))
     number = error.errno if isinstance(error, OSError) else None
     return refusal(_ERRNO_REASONS.get(number or 0, "failed"), str(error))
 
