@@ -16,7 +16,7 @@ import pytest
 
 from respredict.ledger.reading import Reader
 from respredict.ledger.verify import verify
-from tests.serving_process.running import MAN, Running, own_home
+from tests.serving_process.running import MAN, Running, key_of, own_home
 
 pytestmark = pytest.mark.prove
 
@@ -47,6 +47,7 @@ def fill(file: Path) -> None:
 def test_a_full_disk_is_told_and_outlived(in_trained, small):
     """503 with the reason from the same worker, nothing half-written, and then 200 again."""
     home = own_home(in_trained["home"], small)
+    operator = key_of(home, "operator")
     with Running(home) as service:
         answered = [service.score()["ledger"]["sequence"]]
         worker = service.workers()
@@ -60,7 +61,10 @@ def test_a_full_disk_is_told_and_outlived(in_trained, small):
             else:
                 told = json.loads(body)
         full = [service.ask("POST", "/v1/score", body)[0] for body in (MAN, b'{"age": 3}', b"{")]
-        reads = [service.ask("GET", path)[0] for path in ("/v1/model", "/metrics", "/readyz")]
+        reads = [
+            service.ask("GET", path, X_Api_Key=operator)[0]
+            for path in ("/v1/model", "/metrics", "/readyz")
+        ]
         assert service.workers() == worker
         (small / "filler").unlink()
         freed = time.monotonic()
