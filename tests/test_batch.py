@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -347,6 +348,34 @@ class TestSetApart:
         cells = {"patient_id": names, "lh_iu_l": ["3"] * 4, "testosterone_ng_dl": ["270"] * 4}
         told = score_table(written(tmp_path / "men.csv", cells), scorer)
         assert [line["patient_id"] for line in lines(told["out"])] == names
+
+    @pytest.mark.parametrize("jobs", [1, 2])
+    def test_rows_without_anything_at_the_end_are_no_men(self, scorer, tmp_path, jobs):
+        """Excel writes them; within the table they are rows as any other, and told by row."""
+        table, said = tmp_path / "men.csv", []
+        table.write_text(
+            "patient_id,lh_iu_l,testosterone_ng_dl\na,3,270\n,,\nb,4,x\n,,\n ,,\n,\n\n"
+        )
+        told = score_table(table, scorer, say=said.append, jobs=jobs)
+        assert (told["rows"], told["rejected"]) == (3, 1)
+        assert [line["row"] for line in lines(told["out"])] == ["1", "2"]
+        assert lines(told["rejected_file"])[0]["row"] == "3"
+        assert said[-2] == "note: Left out: 3 rows at the end in which no cell is filled in."
+
+    def test_a_german_table_is_scored_through_its_mapping(self, scorer, tmp_path):
+        """The same scores as with commas between cells and points in numbers."""
+        plain, german = tmp_path / "plain.csv", tmp_path / "german.csv"
+        plain.write_text("age_years,lh_iu_l,testosterone_ng_dl\n34,3.4,270.6\n41,1.234,300\n")
+        german.write_text("age_years;lh_iu_l;testosterone_ng_dl\n34;3,4;270,6\n41;1,234;300\n"
+                          "41;1.234;300\n")  # fmt: skip
+        text = 'file = "german.csv"\nseparator = ";"\ndecimal = ","\n'
+        (tmp_path / "mapping.toml").write_text(text)
+        told = score_table(german, scorer, jobs=2)
+        assert lines(told["out"]) == lines(score_table(plain, scorer)["out"])
+        assert told["rejected"] == 1
+        assert "1.234 (decimal is a comma)" in Path(told["rejected_file"]).read_text()
+        assert told["mapping"] == f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+        assert told["mapping_file"] == str(tmp_path / "mapping.toml")
 
 
 def assert_earlier(folder: Path, *tables: str) -> None:

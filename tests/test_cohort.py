@@ -156,6 +156,27 @@ class TestReading:
         path.write_text("lh_iu_l\n3.4\n\n5.1\n")
         assert len(read_cohort(path).men) == 3
 
+    @pytest.mark.parametrize("end", [b",,\n", b",,\n,,\n", b" ,,\t\n\n,,\n", b",,", b",\n,,,,,\n"])
+    def test_leaves_out_rows_without_anything_at_the_end(self, tmp_path: Path, end: bytes):
+        """Excel writes them below a table; they are no men, and a note says so."""
+        path = tmp_path / "men.csv"
+        path.write_bytes(b"patient_id,site,lh_iu_l\na,A,3\nb,A,4\n" + end)
+        cohort = read_cohort(path)
+        assert cohort.men["patient_id"].tolist() == ["a", "b"]
+        rows = sum(bool(line) for line in end.split(b"\n"))
+        told = (
+            f"Left out: {rows} row{'s' if rows > 1 else ''} at the end in which no cell is filled"
+        )
+        assert any(note.startswith(told) for note in cohort.notices)
+
+    def test_keeps_a_row_without_anything_between_men(self, tmp_path: Path):
+        """Rows count as they stand: one that holds no man is told where it is."""
+        path = tmp_path / "men.csv"
+        path.write_bytes(b"patient_id,site,lh_iu_l\na,A,3\n,,\nb,A,4\n,,\n")
+        told = refusal(path)
+        assert "patient_id must be given in every row, got none in row 2. " in told
+        assert "site must be given for every man, got none in row 2. " in told
+
     def test_names_unread_columns(self, tmp_path: Path):
         """Unknown columns, nameless ones and free testosterone are left unread and told."""
         extra = {
@@ -260,6 +281,8 @@ GOOD = b"patient_id,lh_iu_l\nQ-7731,3.4\n"
         ("a.csv", b"\n\n", "must name its columns in the first row, got an empty row"),
         ("a.csv", b"patient_id,lh_iu_l\n", "must hold at least one man, got a header and no row"),
         ("a.csv", b"patient_id,lh_iu_l\n\n\n", "must hold at least one man"),
+        ("a.csv", b"patient_id,lh_iu_l\n,\n,\n", "must hold at least one man"),
+        ("a.csv", b",\n,\n", "must name its columns in the first row, got an empty row"),
         ("a.csv", b"Q-7731,3.4\nQ-7732,3.1\n", "first row, got 1 number there. Add a header"),
         ("a.csv", b"lh_iu_l,lh_iu_l\n1,2\n", "name each column once, got 'lh_iu_l' more than once"),
         (
@@ -269,8 +292,13 @@ GOOD = b"patient_id,lh_iu_l\nQ-7731,3.4\n"
         ),
         ("a.csv", GOOD + b"Q-7732\n", "got 1 in row 2"),
         ("a.csv", GOOD + b"\n" + b"Q-7732,3\n", "got 0 in row 2"),
-        ("a.csv", b"patient_id;lh_iu_l\nQ-7731;3,4\n", "separate its cells by commas"),
-        ("a.csv", b"patient_id\tlh_iu_l\nQ-7731\t3.4\n", "separate its cells by commas"),
+        (
+            "a.csv",
+            b"patient_id;lh_iu_l\nQ-7731;3,4\n",
+            'got semicolons. Write separator = ";", and',
+        ),
+        ("a.csv", b"patient_id\tlh_iu_l\nQ-7731\t3.4\n", 'got tabs. Write separator = "\\t", and'),
+        ("a.csv", b"Nr, neu;LH;FSH\n7;3,4;4,1\n8;3;4\n", "by commas, got semicolons."),
         ("a.csv", GOOD + b"Q-7732,\x00\n", "must be text in UTF-8, got NUL bytes or UTF-16"),
         ("a.csv", GOOD.decode().encode("utf-16"), "must be text in UTF-8, got NUL bytes or UTF-16"),
         ("a.csv", GOOD + b"Z\xfcrich,3\n", "must be text in UTF-8, got another encoding in row 2"),
@@ -743,8 +771,11 @@ def hormones(draw: st.DrawFn) -> dict[str, list[str]]:
         )
 
     return {
-        name: draw(st.lists(cell(low, high), min_size=n, max_size=n))
-        for name, (low, high, _, _) in HORMONES.items()
+        "patient_id": [f"m{i}" for i in range(n)],  # a row without anything may be no man
+        **{
+            name: draw(st.lists(cell(low, high), min_size=n, max_size=n))
+            for name, (low, high, _, _) in HORMONES.items()
+        },
     }
 
 
@@ -766,7 +797,7 @@ def in_other_units(cells: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         number = cell.lstrip("<> ")
         return cell.replace(number, repr(float(number) / factor)) if number else ""
 
-    return {
+    return {"patient_id": list(cells["patient_id"])} | {
         other_name: [other(cell, factor) for cell in cells[name]]
         for name, (_, _, other_name, factor) in HORMONES.items()
     }
@@ -784,7 +815,6 @@ def test_a_unit_does_not_change_a_man(cells: dict[str, list[str]]):
 @given(hormones(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(cells: dict[str, list[str]], random):
     """Men in another order are the same men in that order."""
-    cells = {"patient_id": [f"m{i}" for i in range(len(cells["lh_iu_l"]))], **cells}
     order = list(range(len(cells["lh_iu_l"])))
     random.shuffle(order)
     moved = {name: [column[i] for i in order] for name, column in cells.items()}

@@ -178,13 +178,13 @@ def test_mlflow_run_trains_and_registers(tmp_path):
 #: What each entry point is given here, and what its script prints.
 ENTRY_POINTS = {
     "simulate": (["men=60", "seed=3", "out=small.csv"], "Wrote 60 synthetic men"),
-    "check": ([f"cohort={COHORT}"], "600 men, synthetic"),
+    "check": ([f"data={COHORT}"], "600 men, synthetic"),
     "tune": (
-        [f"config={ROOT}/training/default.toml", f"cohort={COHORT}", "trials=1"],
+        [f"config={ROOT}/training/default.toml", f"data={COHORT}", "trials=1"],
         "1 trials in study 'respredict'",
     ),
     "promote": (["version=1"], "Version 1 is the champion"),
-    "score": ([f"cohort={COHORT}", "out=s.csv"], "600 men"),
+    "score": ([f"data={COHORT}", "out=s.csv"], "600 men"),
     "monitor": (["data=told.csv", "men_fitted=600"], "No alarm"),
 }
 
@@ -194,19 +194,62 @@ def test_the_quick_entry_points_run_with_what_is_declared(
     in_trained, name, monkeypatch, capsys, tmp_path
 ):
     """The command that MLflow computes is run in this process."""
-    from mlflow.projects import _project_spec
-
     given, said = ENTRY_POINTS[name]
-    point = _project_spec.load_project(str(ROOT)).get_entry_point(name)
-    command = point.compute_command(dict(one.split("=", 1) for one in given), str(tmp_path))
-    _, _, module, *words = shlex.split(command)
     monkeypatch.chdir(tmp_path)
     Path("told.csv").write_text("month,y,p\n2026-01,0,0.4\n2026-01,1,0.5\n")
+    assert ran(name, given, tmp_path, monkeypatch) == 0
+    assert said in capsys.readouterr().out
+
+
+def ran(name: str, given: list[str], folder: Path, monkeypatch) -> int:
+    """Run an entry point with what MLflow makes of ``-P``; return its exit code."""
+    from mlflow.projects import _project_spec
+
+    point = _project_spec.load_project(str(ROOT)).get_entry_point(name)
+    command = point.compute_command(dict(one.split("=", 1) for one in given), str(folder))
+    _, _, module, *words = shlex.split(command)
     monkeypatch.setattr(sys, "argv", [module, *words])
     with pytest.raises(SystemExit) as ended:
         runpy.run_module(module, run_name="__main__")
-    assert ended.value.code == 0
-    assert said in capsys.readouterr().out
+    return int(ended.value.code)
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("main", "config"),
+        ("validate", "config"),
+        ("tune", "config, data, storage, study, trials, out, mapping"),
+        ("simulate", "out, men, seed"),
+        ("check", "data, mapping"),
+        ("promote", "version, data, reason, plan, mapping"),
+        ("update", "data, level, mapping"),
+        ("score", "data, out, mapping"),
+        ("monitor", "data, men_fitted"),
+    ],
+)
+def test_a_parameter_that_is_not_declared_is_refused_by_every_entry_point(
+    name, names, monkeypatch, capsys, tmp_path
+):
+    """MLflow hands it on; before, the shipped cohort was checked in place of the clinic's."""
+    monkeypatch.chdir(ROOT)  # where the paths are that MLproject gives by default
+    given = ["cohort=export.csv", *([f"data={COHORT}"] if name == "update" else [])]
+    assert ran(name, given, tmp_path, monkeypatch) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert (
+        f"the parameters must be {names}, got '--cohort export.csv' as well. "
+        f"Name each so, as in -P {names.split(',')[0]}=…." in told.err
+    )
+
+
+def test_a_script_that_is_called_with_too_little_says_so(monkeypatch, capsys):
+    """By hand, as MLflow gives every parameter its default."""
+    monkeypatch.setattr(sys, "argv", ["training.check", "men.csv"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("training.check", run_name="__main__")
+    assert ended.value.code == 2
+    assert "the parameters must be data, mapping, got 1 of them" in capsys.readouterr().err
 
 
 def test_every_entry_point_is_there_typed_and_with_a_default():

@@ -3,8 +3,8 @@
 import sys
 
 from respredict.cli import main
-from training import options
+from training import given, options
 
 if __name__ == "__main__":
-    cohort, mapping = sys.argv[1:3]
-    sys.exit(main(["check", cohort, *options(mapping=mapping)]))
+    data, mapping = given("data", "mapping")
+    sys.exit(main(["check", data, *options(mapping=mapping)]))

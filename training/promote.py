@@ -3,9 +3,9 @@
 import sys
 
 from respredict.cli import main
-from training import options
+from training import given, options
 
 if __name__ == "__main__":
-    version, data, reason, plan, mapping = sys.argv[1:6]
+    version, data, reason, plan, mapping = given("version", "data", "reason", "plan", "mapping")
     asked = options(data=data, reason=reason, plan=plan, mapping=mapping)
     sys.exit(main(["promote", version, *asked]))

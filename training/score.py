@@ -3,8 +3,8 @@
 import sys
 
 from respredict.cli import main
-from training import options
+from training import given, options
 
 if __name__ == "__main__":
-    cohort, out, mapping = sys.argv[1:4]
-    sys.exit(main(["score", cohort, "--out", out, *options(mapping=mapping)]))
+    data, out, mapping = given("data", "out", "mapping")
+    sys.exit(main(["score", data, "--out", out, *options(mapping=mapping)]))

@@ -3,6 +3,7 @@
 import sys
 
 from respredict.cli import main
+from training import given
 
 if __name__ == "__main__":
-    sys.exit(main(["train", "--config", sys.argv[1]]))
+    sys.exit(main(["train", "--config", *given("config")]))

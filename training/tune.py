@@ -3,10 +3,11 @@
 import sys
 
 from respredict.cli import main
-from training import options
+from training import given, options
 
 if __name__ == "__main__":
-    config, cohort, storage, study, trials, out, mapping = sys.argv[1:8]
+    names = ("config", "data", "storage", "study", "trials", "out", "mapping")
+    config, data, storage, study, trials, out, mapping = given(*names)
     asked = options(config=config, storage=storage, study=study, out=out, mapping=mapping)
-    table = [cohort] if cohort else []
+    table = [data] if data else []
     sys.exit(main(["tune", *table, "--trials", str(int(float(trials))), *asked]))

@@ -3,8 +3,8 @@
 import sys
 
 from respredict.cli import main
-from training import options
+from training import given, options
 
 if __name__ == "__main__":
-    data, level, mapping = sys.argv[1:4]
+    data, level, mapping = given("data", "level", "mapping")
     sys.exit(main(["update", "--data", data, "--level", level, *options(mapping=mapping)]))

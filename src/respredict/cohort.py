@@ -27,8 +27,9 @@ from respredict.schema.analytes import analyte
 from respredict.schema.quantities import Comparator, Quantity
 from respredict.schema.record import COLUMNS, SEMEN, Column, column
 from respredict.tables.columns import ColumnReader
-from respredict.tables.files import read_table
+from respredict.tables.files import empty_rows, read_table
 from respredict.tables.mapping import read_mapping
+from respredict.tables.mapping_checks import MAPPING
 from respredict.tables.naming import Names, advice, read_names
 from respredict.tables.sidecar import SIDECAR, Provenance, Sidecar, read_sidecar
 
@@ -99,8 +100,8 @@ def read_cohort(
     Raises
     ------
     CohortError
-        With every problem of the table and its sidecar; rows count from 1 below
-        the header. No message carries a pseudonym.
+        With every problem of the table and its sidecar, or of its mapping alone where that is
+        not sound; rows count from 1 below the header. No message carries a pseudonym.
     ConfigError
         If there is no such scheme.
 
@@ -117,22 +118,22 @@ def read_cohort(
     0              288.42             20.0                -1
     """
     file = Path(path)
-    table, mapped = read_table(file), read_mapping(file, mapping)
-    if mapped is not None:
-        table = mapped.apply(table)
+    mapped = read_mapping(file, mapping)
+    table = read_table(file, mapped.separator) if mapped else read_table(file)
+    table, broken = mapped.read(table) if mapped else (table, [])
     sidecar = read_sidecar(file, table)
     names = read_names(table.cells | table.refused, table.nameless)
     reader = ColumnReader(table, names, sidecar.confirmed)
     columns = reader.read()
     provenance = sidecar.provenance(file, table)
-    missing = _missing(need, scheme or provenance.scheme, names)
+    missing = _missing(need, scheme or provenance.scheme, names, mapped=mapped is not None)
     identity = _identity(columns, names) + _one_kind(columns["patient_id"], sidecar)
-    problems = [*sidecar.problems, *names.problems, *missing, *identity, *reader.problems]
+    problems = [*sidecar.problems, *broken, *names.problems, *missing, *identity, *reader.problems]
     if problems:
         raise CohortError(problems)
-    notices = [*sidecar.notices, *names.notices, *reader.notices]
-    if mapped is not None:
-        notices.insert(0, mapped.notice)
+    notices = [mapped.notice] if mapped else []
+    notices += [*sidecar.notices, *names.notices, *reader.notices]
+    notices += [empty_rows(table.empty)] if table.empty else []
     if "patient_id" not in names.sources:
         columns["patient_id"] = np.array(
             [f"row-{i}" for i in range(1, table.rows + 1)], dtype=object
@@ -172,7 +173,7 @@ def outcome_columns(scheme: str) -> tuple[str, ...]:
     return (*baseline, "followup_days", *(f"followup_{name}" for name in baseline))
 
 
-def _missing(need: Iterable[str], scheme: str, names: Names) -> list[Problem]:
+def _missing(need: Iterable[str], scheme: str, names: Names, *, mapped: bool) -> list[Problem]:
     wanted: list[str] = []
     for name in need:
         wanted += outcome_columns(scheme) if name == "outcome" else (column(name).name,)
@@ -182,6 +183,10 @@ def _missing(need: Iterable[str], scheme: str, names: Names) -> list[Problem]:
     near = [f"{meant!r} for {name}" for name in absent if (meant := advice(name, names.unread))]
     closest = f"The nearest names are {', '.join(near)}. " if near else ""
     remedy = f"{closest}Add what is absent, under exactly these names"
+    if mapped:
+        remedy = f"{closest}Name the columns that hold them in {MAPPING}, or add them"
+    elif names.unread:
+        remedy += ", or say which columns they are: respredict check TABLE --suggest-mapping"
     beside = ", ".join(name for name in dict.fromkeys(wanted) if name not in absent)
     rule = f"be in the table, beside {beside}" if beside else "be in the table"
     return [Problem(", ".join(absent), rule, "no such column", remedy)]

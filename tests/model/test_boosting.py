@@ -138,7 +138,8 @@ def test_a_column_without_two_values_is_never_asked_about() -> None:
         ({"max_trees": -1}, "max_trees must be at least 0, got -1"),
         ({"patience": 0}, "patience must be at least 1, got 0"),
         ({"max_bins": 1}, "max_bins must be at least 2, got 1"),
-        ({"penalty": -1.0}, "penalty must be at least 0, got -1.0"),
+        ({"penalty": -1.0}, "penalty must be positive, got -1.0. Use 1."),
+        ({"penalty": 0.0}, "penalty must be positive, got 0.0. Use 1."),
         ({"least_information": 0.0}, "least_information must be positive, got 0.0"),
     ],
 )

@@ -14,6 +14,9 @@ import pytest
 from respredict.cli import main
 from respredict.equation import equation_of
 from respredict.errors import CohortError
+from respredict.ledger.entry import Entry, Text
+from respredict.ledger.reading import Reader
+from respredict.ledger.writer import open_ledger
 from respredict.lifecycle.promoting import promote
 from respredict.tables.mapping import read_mapping
 from respredict.tables.mapping_named import named_for, read_through
@@ -34,7 +37,7 @@ unit = "IU/L"
 """
 #: What differs between two runs whatever the mapping is.
 VARIES = {"version", "run_id", "ledger", "seconds", "out", "rejected_file", "file", "sequence",
-          "proposed", "input_file", "output_file", "cohort.path"}  # fmt: skip
+          "proposed", "input_file", "output_file", "mapping_file", "cohort.path"}  # fmt: skip
 
 #: What is typed; words in capitals stand for files.
 COMMANDS = {
@@ -127,13 +130,67 @@ def test_a_mapping_that_is_not_there_is_told_by_each_command(hospital, capsys, n
     }  # fmt: skip
 
 
+def scored(hospital, capsys, *words: str) -> str:
+    """Score the bare table; return the sequence of its record."""
+    table, out = str(hospital / "bare" / "men.csv"), str(hospital / "again.csv")
+    assert main(["score", table, "--out", out, *words, "--json"]) == 0
+    return str(json.loads(capsys.readouterr().out)["ledger"]["sequence"])
+
+
 def test_a_table_scored_through_a_mapping_elsewhere_is_replayed_through_it(hospital, capsys):
-    """The auditor names it again; without it the table is refused."""
-    mapping, out = str(hospital / "kept" / "of men.toml"), str(hospital / "again.csv")
-    table = str(hospital / "bare" / "men.csv")
-    typed = ["score", table, "--out", out, "--mapping", mapping, "--jobs", "2", "--json"]
-    assert main(typed) == 0
+    """The record holds where it lies and its digest: nobody names it again."""
+    mapping = str(hospital / "kept" / "of men.toml")
+    record = scored(hospital, capsys, "--mapping", mapping, "--jobs", "2")
+
+    for words in ([], ["--mapping", mapping], ["--rows", "20"]):
+        assert main(["audit", "replay", record, *words]) == 0
+        assert "identical" in capsys.readouterr().out
+
+
+def test_a_replay_refuses_a_mapping_of_another_digest(hospital, capsys):
+    """Another that is named, and the recorded one where it was changed or removed."""
+    mapping = hospital / "kept" / "to change.toml"
+    mapping.write_text(MAPPING)
+    record = scored(hospital, capsys, "--mapping", str(mapping))
+    other = hospital / "kept" / "other.toml"
+    other.write_text(MAPPING + "# of another digest\n")
+    said = f"the mapping must be the one recorded, {mapping}, sha256:"
+
+    assert main(["audit", "replay", record, "--mapping", str(other)]) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert f"got {other}, sha256:" in told
+    mapping.write_text(MAPPING + "# changed\n")
+    assert main(["audit", "replay", record]) == 2
+    assert f"got {mapping}, sha256:" in capsys.readouterr().err
+    mapping.unlink()
+    assert main(["audit", "replay", record]) == 2
+    assert "got none. Give the one of that digest with --mapping." in capsys.readouterr().err
+
+
+def test_a_table_scored_without_a_mapping_is_replayed_without_one(hospital, capsys, tmp_path):
+    table = tmp_path / "men.csv"
+    shutil.copy(hospital / "own" / "men.csv", table)
+    assert main(["score", str(table), "--json"]) == 0
     record = str(json.loads(capsys.readouterr().out)["ledger"]["sequence"])
+    assert main(["audit", "replay", record]) == 0
+    (tmp_path / "mapping.toml").write_text('file = "men.csv"\nmissing = ["ND"]\n')
+    assert main(["audit", "replay", record]) == 2
+    assert "the mapping must be none, as is recorded, got " in capsys.readouterr().err
+
+
+def test_a_record_of_before_the_mapping_was_kept_is_replayed_as_ever(hospital, capsys):
+    """The auditor names it again; without it the table is refused."""
+    mapping, home = str(hospital / "kept" / "of men.toml"), hospital / "home"
+    with Reader(home) as reader:
+        kept = reader.get(int(scored(hospital, capsys, "--mapping", mapping)))
+    answer = json.loads(kept.payload.answer)
+    older = {name: of for name, of in answer.items() if not name.startswith("mapping")}
+    assert len(older) == len(answer) - 2
+    made = Entry(kind="batch", actor="Ada", model=kept.model, answer=json.dumps(older).encode(),
+                 environment=Text.of(kept.payload.environment))  # fmt: skip
+    with open_ledger(home) as ledger:
+        record = str(ledger.append_now(made).sequence)
 
     assert main(["audit", "replay", record, "--mapping", mapping]) == 0
     assert "identical" in capsys.readouterr().out

@@ -75,6 +75,8 @@ def record_batch(
     answer = {
         "input": file_digest(file),
         "input_file": str(file.resolve()),
+        "mapping": told["mapping"],
+        "mapping_file": told["mapping_file"],
         "output": file_digest(parts[out]) if out in parts else None,
         "output_file": str(out.resolve()),
         "rejected_output": None if apart is None else file_digest(parts[apart]),

@@ -19,6 +19,8 @@ from respredict.bundle import load_bundle
 from respredict.errors import InputError, Problem
 from respredict.ledger.record import Record
 from respredict.scoring import Scorer
+from respredict.tables.mapping import read_mapping
+from respredict.tables.mapping_named import named_for, read_through
 
 __all__ = ["BatchReplayed", "replay_batch"]
 
@@ -107,7 +109,8 @@ def replay_batch(
     Raises
     ------
     InputError
-        If a sample is asked for and the output is not there.
+        If a sample is asked for and the output is not there, or the mapping is not the one
+        recorded.
     BundleError
         If the model's files were changed.
     RegistryError
@@ -123,13 +126,15 @@ def replay_batch(
         got = str(rows) if rows < 1 else f"no output at {output}"
         rule, remedy = "be at least 1, of scores that are there", "Name them with --output"
         raise InputError(Problem("--rows", rule, got, remedy))
+    mapping = _mapping(told, table)
     note_replay(home, [record], actor=actor)
     found: dict[str, Any] = {"compared": 0, "now": {}, "state": "refused"}
     found["why"] = (f"the input must be the one recorded, {told['input']}",)
     if states[0] == "as recorded":
         scorer = Scorer(load_bundle(home, record.model), told["version"])
         only = None if rows is None else _drawn(told["rows"], rows, seed)
-        found = _again(told, table, output, scorer, only, say)
+        with read_through(table, mapping):
+            found = _again(told, table, output, scorer, only, say)
         if found["state"] == "differs":
             found["why"] = _why(record)
     return BatchReplayed(
@@ -141,6 +146,28 @@ def replay_batch(
         seed=None if rows is None else seed,
         **found,
     )
+
+
+def _mapping(told: dict[str, Any], table: Path) -> Path | None:
+    """Return the mapping through which a table is read again, if it does not lie beside it.
+
+    Records of before the mapping was kept say nothing of it, and are read as the table is.
+    """
+    if "mapping" not in told:
+        return None
+    kept = None if told["mapping_file"] is None else Path(told["mapping_file"])
+    file = kept if kept is not None and kept.is_file() and named_for(table) is None else None
+    found = read_mapping(table, file)
+    now = None if found is None else f"sha256:{found.sha256}"
+    if now == told["mapping"]:
+        return file
+    got = "none" if found is None else f"{found.file}, {now}"
+    if told["mapping"] is None:
+        remedy = "Leave it out, or copy the table where none lies beside it and give --input"
+        raise InputError(Problem("the mapping", "be none, as is recorded", got, remedy))
+    rule = f"be the one recorded, {kept}, {told['mapping']}"
+    remedy = "Give the one of that digest with --mapping"
+    raise InputError(Problem("the mapping", rule, got, remedy))
 
 
 def _again(

@@ -31,7 +31,7 @@ from respredict.bundle import load_bundle
 from respredict.errors import CohortError, InputError, Problem
 from respredict.scoring import Scorer
 from respredict.tables.chunks import Chunk, TableStream
-from respredict.tables.files import Table
+from respredict.tables.files import Table, empty_rows
 from respredict.tables.mapped import stream_mapped
 from respredict.tables.naming import Names, read_names
 from respredict.tables.rows import RowReader, read_men, wanted
@@ -110,7 +110,8 @@ def score_table(
     -------
     dict
         ``rows``, ``counts`` by status, ``rejected`` men, ``out``, ``rejected_file`` or
-        None, ``explain``, ``units_confirmed`` and ``seconds``.
+        None, ``explain``, ``units_confirmed``, ``seconds``, and ``mapping``, the digest of
+        the mapping it was read through, with its ``mapping_file``, or None.
 
     Raises
     ------
@@ -146,12 +147,22 @@ def score_table(
             "explain": explain,
             "units_confirmed": sorted(sure),
             "seconds": seconds,
+            **_mapping(stream),
         }
+        if stream.left_out:
+            say(f"note: {empty_rows(stream.left_out)}")
         keep(told, outputs.finish())
         outputs.appear()
     also = f", {rejected} set apart" if rejected else ""
     say(f"{rows - rejected} of {rows} men scored{also}, {rows / max(seconds, 1e-9):,.0f} men/s")
     return told
+
+
+def _mapping(stream: TableStream) -> dict[str, str | None]:
+    of = stream.mapping
+    if of is None:
+        return {"mapping": None, "mapping_file": None}
+    return {"mapping": f"sha256:{of.sha256}", "mapping_file": str(of.file and of.file.resolve())}
 
 
 def _targets(file: Path, out: str | None, jobs: int) -> tuple[Path, Path]:

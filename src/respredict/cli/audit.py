@@ -22,6 +22,7 @@ from respredict.cli.listing import add_list
 from respredict.cli.replays import add_replay
 from respredict.config import home
 from respredict.errors import InputError, NoRecordError, Problem, RegistryError
+from respredict.words.phrases import counted
 
 __all__ = ["add_audit"]
 
@@ -187,8 +188,9 @@ def _export(given: argparse.Namespace) -> int:
     note_reads(home(), records, actor=given.actor, how="export")
     pack = write_pack(home(), [r.sequence for r in records], given.out, actor=given.actor)
     told = {**asdict(pack), "file": str(pack.file), "sequences": list(pack.sequences)}
+    packed = counted(len(pack.sequences), "record", "records")
     text = (
-        f"{len(pack.sequences)} records in {pack.file}. It holds what they say: guard it. Verify "
+        f"{packed} in {pack.file}. It holds what they say: guard it. Verify "
         "it with the verify_pack.py and the checkpoint.pub that you keep elsewhere."
     )
     return _tell(given, told, text)
@@ -226,7 +228,8 @@ def _erase(given: argparse.Namespace) -> int:
         "record": erased.receipt and erased.receipt.sequence,
         "pending": erased.pending,
     }
-    text = f"{len(erased.sequences)} records erased. Erase them in backups and packs too."
+    gone = counted(len(erased.sequences), "record", "records")
+    text = f"{gone} erased. Erase what backups and packs hold of it too."
     if erased.pending:
         text += " Somebody is reading: the last copy goes when he ends."
     return _tell(given, told, text)

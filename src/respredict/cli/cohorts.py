@@ -51,24 +51,32 @@ def _simulate(given: argparse.Namespace) -> int:
 
 def _check(given: argparse.Namespace) -> int:
     from respredict.cohort import describe, read_cohort
+    from respredict.tables.suggesting import wrongly_named
 
     if given.suggest_mapping:
         return _suggest(given)
     need = ("outcome",) if given.outcome else ()
-    try:
-        with read_mapped(given, given.table):
+    with read_mapped(given, given.table):
+        try:
             cohort = read_cohort(given.table, need=need, scheme=given.scheme)
-    except CohortError:
-        say(f"{given.table} is refused. Its columns have other names or units? Then write what "
-            "they are: respredict check TABLE --suggest-mapping")  # fmt: skip
-        raise
+        except CohortError as error:
+            if unread := wrongly_named(given.table, error.problems):
+                say(
+                    f"Not known: {', '.join(map(repr, unread))}. If they are ours under other"
+                    " names or units, write which: respredict check TABLE --suggest-mapping"
+                )
+            raise
     told = describe(cohort)
+    if given.outcome:
+        from respredict.lifecycle.measurable import unmeasured_in
+
+        told["notices"] += [str(one) for one in unmeasured_in(cohort, told["scheme"])]
     return print_told(given, told, _described(told))
 
 
 def _suggest(given: argparse.Namespace) -> int:
     from respredict.files import write_atomically
-    from respredict.tables.files import read_table
+    from respredict.tables.files import read_table, separator_of
     from respredict.tables.mapping import MAPPING
     from respredict.tables.suggesting import suggest_mapping
 
@@ -77,7 +85,8 @@ def _suggest(given: argparse.Namespace) -> int:
     if file.exists():
         remedy = "Remove it, or name another with --mapping"
         raise InputError(Problem(str(file), "not be there yet", "a mapping", remedy))
-    found = suggest_mapping(table, read_table(table))
+    separator = separator_of(table)
+    found = suggest_mapping(table, read_table(table, separator), separator)
     write_atomically(file, found.text)
     told = {"file": str(file), "guessed": found.guessed, "unknown": found.unknown}
     lines = [f"Wrote {file}: {len(found.guessed)} guesses, each to be confirmed in it."]

@@ -16,6 +16,7 @@ from respredict.bundle import Bundle, champion, load_bundle, open_bundle
 from respredict.cli.common import NO, Add, print_told
 from respredict.config import home
 from respredict.errors import InputError, Problem, RegistryError, RequestError
+from respredict.words.phrases import counted
 
 __all__ = ["add_conformance"]
 
@@ -171,7 +172,9 @@ def _text(told: dict[str, Any]) -> str:
     digest, cases, departures = told["digest"][:19], told["cases"], told["departures"]
     lines = [f"{digest} conforms: {cases} of {cases} answers."]
     if departures:
-        lines = [f"{digest} departs from its pack in {len(departures)} places:"]
+        lines = [
+            f"{digest} departs from its pack in {counted(len(departures), 'place', 'places')}:"
+        ]
     lines += [
         f"  {d['case']}: {d['where']} must be {d['expected']}, got {d['got']}"
         for d in departures[:_SHOWN]

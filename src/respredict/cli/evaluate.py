@@ -7,6 +7,7 @@ from typing import Any
 
 from respredict.cli.common import Add, add_mapping, print_told, read_mapped, say
 from respredict.errors import InputError, Problem
+from respredict.words.phrases import counted
 
 __all__ = ["add_evaluate"]
 
@@ -89,7 +90,7 @@ def _of_equation(given: argparse.Namespace, at: tuple[float, ...], small: Any) -
                           seed=given.seed, small=small, say=say)  # fmt: skip
     of, origin = told["equation"], told["cohort"]
     lines = [f"{of['name']} ({of['citation']}), judged on {origin['kind']} men", _judged(told)]
-    lines += [f"left out: {n} men, {why}" for why, n in told["left_out"].items()]
+    lines += [f"left out: {counted(n, 'man', 'men')}, {why}" for why, n in told["left_out"].items()]
     return print_told(given, told, "\n".join(lines))
 
 

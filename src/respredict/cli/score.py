@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from respredict.cli.common import Add, add_mapping, print_told, read_mapped, say, user
 from respredict.config import home
 from respredict.errors import InputError, Problem, RequestError
+from respredict.words.phrases import counted
 
 if TYPE_CHECKING:
     from respredict.schema.request import Request
@@ -99,7 +100,7 @@ def _request(file: Path) -> tuple[bytes, Request]:
 
 def _scored(told: dict[str, Any]) -> str:
     counts = ", ".join(f"{n} {status}" for status, n in told["counts"].items()) or "none scored"
-    text = f"{told['rows']} men: {counts}. Scores in {told['out']}."
+    text = f"{counted(told['rows'], 'man', 'men')}: {counts}. Scores in {told['out']}."
     if told["rejected"]:
         text += f" {told['rejected']} set apart, with the reasons in {told['rejected_file']}."
     return text

@@ -28,6 +28,7 @@ from respredict.scoring import Scorer
 from respredict.validation.description import groupings
 from respredict.validation.paired import Comparison, compare
 from respredict.validation.subjects import Subjects
+from respredict.words.phrases import counted
 
 __all__ = ["ALLOWED", "Side", "Verdict", "compare_sides", "conforms"]
 
@@ -126,7 +127,7 @@ def conforms(bundle: Bundle) -> str:
         return ""
     first = found[0]
     return (
-        f"It departs from its conformance pack in {len(found)} places, first in "
+        f"It departs from its conformance pack in {counted(len(found), 'place', 'places')}, first in "
         f"{first.case!r}: {first.where} must be {first.expected}, got {first.got}."
     )
 

@@ -27,6 +27,7 @@ from respredict.uncertainty.support import fit_support
 from respredict.validation.running import chosen_candidate
 from respredict.validation.subjects import Subjects
 from respredict.validation.worsening import men_needed
+from respredict.words.phrases import counted
 
 __all__ = ["Trained", "fit", "outcomes", "promote", "train"]
 
@@ -149,7 +150,7 @@ def fit(
 def _left_out(subjects: Subjects, men: int) -> str:
     """Say how many men are not fitted, and why."""
     why = ", ".join(f"{reason} ({count})" for reason, count in subjects.left_out.items())
-    return f"{sum(subjects.left_out.values())} of {men} men are left out: {why}"
+    return f"{sum(subjects.left_out.values())} of {counted(men, 'man', 'men')} left out: {why}"
 
 
 def _extras(

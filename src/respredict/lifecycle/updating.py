@@ -36,6 +36,7 @@ from respredict.lifecycle.versions import champion_of, fitted_to
 from respredict.model.features import RatioFeatures
 from respredict.validation.closed_test import ClosedTest, Step, closed_test
 from respredict.validation.subjects import Subjects
+from respredict.words.phrases import counted
 
 __all__ = ["LEAST_SLOPE", "Updated", "champion_coefficients", "corrected_slope", "update"]
 
@@ -166,7 +167,10 @@ def _new_men(
         rule, remedy = "hold men whom the champion was not fitted to", "Name the new men"
         raise InputError(Problem("--data", rule, f"{known.sum()} known ones", remedy))
     if known.any():
-        say(f"note: {known.sum()} men are left out: the champion was fitted to them")
+        say(
+            f"note: {counted(int(known.sum()), 'man is', 'men are')} left out: the champion was fitted to "
+            f"{'him' if known.sum() == 1 else 'them'}"
+        )
     subjects = Subjects(
         subjects.men.loc[~known].reset_index(drop=True), subjects.improved[~known],
         subjects.worsened[~known], subjects.left_out | {"fitted before": int(known.sum())},

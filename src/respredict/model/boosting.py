@@ -39,7 +39,7 @@ class MonotoneBoosting(BinaryClassifier):
     max_bins : int, default=16
         Most shares of the men between which a column is cut.
     penalty : float, default=1.0
-        Added to the information of each leaf, which shrinks its value; not negative.
+        Added to the information of each leaf, which shrinks its value; above 0.
     least_information : float, default=5.0
         Sum of p (1 - p) that a leaf must hold: of 20 men at even odds. Positive.
     n_folds : int, default=5
@@ -185,13 +185,14 @@ class MonotoneBoosting(BinaryClassifier):
         if not 0 < self.learning_rate <= 1:
             msg = f"learning_rate must lie in (0, 1], got {self.learning_rate!r}. Use 0.1."
             raise ValueError(msg)
-        for name, least in (("max_trees", 0), ("patience", 1), ("max_bins", 2), ("penalty", 0)):
+        for name, least in (("max_trees", 0), ("patience", 1), ("max_bins", 2)):
             if not getattr(self, name) >= least:
                 msg = f"{name} must be at least {least}, got {getattr(self, name)!r}. Raise it."
                 raise ValueError(msg)
-        if not self.least_information > 0:
-            msg = f"least_information must be positive, got {self.least_information!r}. Use 5."
-            raise ValueError(msg)
+        for name, usual in (("penalty", 1), ("least_information", 5)):
+            if not getattr(self, name) > 0:
+                msg = f"{name} must be positive, got {getattr(self, name)!r}. Use {usual}."
+                raise ValueError(msg)
         return np.asarray(directions, dtype=np.int64)
 
 

@@ -10,7 +10,6 @@ import csv
 import io
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -20,115 +19,33 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from respredict.errors import Problem
-from respredict.tables.files import (
-    TEXT_COLUMNS,
-    Table,
-    arrow_cells,
+from respredict.tables.delimited import (
+    COMMA,
+    SEPARATORS,
     check_header,
-    objects,
-    recognised,
+    check_separated,
+    is_empty,
+    ragged_remedy,
     refuse,
 )
+from respredict.tables.files import TEXT_COLUMNS, Table, arrow_cells, objects, recognised
+from respredict.tables.streams import Chunk, TableStream
 
 __all__ = ["Chunk", "TableStream", "stream_table"]
 
 _ENDS = 8
 _BUFFER = 1 << 20
-_RAGGED = "Write decimals with a point and quote cells that hold a comma"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Chunk:
-    """Some rows that follow each other, cheap to hand to another process.
-
-    Parameters
-    ----------
-    columns : dict of str to list or pyarrow.Array
-        Their cells, as read.
-    rows : ndarray of int, shape (n_patients,)
-        Their positions in the file, from 1 below the header.
-    first : bool
-        Whether the file begins with it.
-    apart : tuple of Problem
-        Rows that do not have the header's cells, one each; they are in no column.
-    """
-
-    columns: dict[str, Any]
-    rows: NDArray[np.int64]
-    first: bool
-    apart: tuple[Problem, ...] = ()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Lists of text are slow to hand over, text in one piece is not.
-        packed = {n: pa.array(c) if isinstance(c, list) else c for n, c in self.columns.items()}
-        return Chunk, (packed, self.rows, self.first, self.apart)
-
-    @property
-    def table(self) -> Table:
-        """The rows as a table."""
-        cells: dict[str, Any] = {
-            name: objects(of)
-            if isinstance(of, list)
-            else arrow_cells(pa.chunked_array([of]), as_text=name in TEXT_COLUMNS)
-            for name, of in self.columns.items()
-        }
-        return Table(cells, len(self.rows), "")
-
-
-class TableStream:
-    """A table whose header is known and whose rows are still to come.
-
-    Parameters
-    ----------
-    file : Path
-        CSV or Parquet.
-
-    Attributes
-    ----------
-    empty : Table
-        Its columns without any row.
-    fraction : float
-        How much has been read, in [0, 1].
-    """
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.empty = Table({}, 0, "")
-        self.fraction = 0.0
-
-    def chunks(self, size: int, wanted: Collection[str]) -> Iterator[Chunk]:
-        """Read the rows, at most ``size`` at once.
-
-        Parameters
-        ----------
-        size : int
-            Rows, at least 1.
-        wanted : collection of str
-            Columns to read; the others are passed over.
-
-        Yields
-        ------
-        Chunk
-            In the order of the file.
-
-        Raises
-        ------
-        CohortError
-            If the file turns out not to be a table, or to hold no man.
-        """
-        raise NotImplementedError
-
-    def _no_man(self, got: str) -> NoReturn:
-        refuse(self.file.name, "hold at least one man", got, "Export the rows as well")
-
-
-def stream_table(path: str | os.PathLike[str]) -> TableStream:
+def stream_table(path: str | os.PathLike[str], separator: str = COMMA) -> TableStream:
     r"""Open a CSV or Parquet file to be read in chunks.
 
     Parameters
     ----------
     path : path-like
         Ends in ``.csv``, ``.parquet`` or ``.pq``.
+    separator : str, default=","
+        What stands between the cells of CSV.
 
     Returns
     -------
@@ -161,18 +78,19 @@ def stream_table(path: str | os.PathLike[str]) -> TableStream:
     except (OSError, ValueError) as error:
         got = getattr(error, "strerror", None) or "none"
         refuse(str(file), "be a readable file", got, "Check the path")
-    return _Csv(file) if recognised(file, head, tail) == "csv" else _Parquet(file)
+    if recognised(file, head, tail) == "csv":
+        return _Csv(file, separator)
+    return _Parquet(file)
 
 
 class _Csv(TableStream):
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, separator: str) -> None:
         super().__init__(file)
+        self.separator = separator
         with file.open("rb") as raw:
             first = next(self._records(raw), [])
         self.header = [cell.strip() for cell in first]
-        if len(self.header) == 1 and any(mark in self.header[0] for mark in ";\t"):
-            remedy = "Save it with commas between cells and points in numbers"
-            refuse(file.name, "separate its cells by commas", "semicolons or tabs", remedy)
+        check_separated(file.name, self.header, separator)
         check_header(file.name, self.header)
         cells = {name: objects([]) for name in self.header if name}
         self.empty = Table(cells, 0, "", nameless=self.header.count(""))
@@ -194,29 +112,31 @@ class _Csv(TableStream):
             self._no_man("a header and no row")
 
     def _body(self, raw: BinaryIO) -> Iterator[list[str]]:
-        """Give the records below the header; blank lines at the end are none."""
-        blank = 0
+        """Give the records below the header; empty ones at the end are none."""
+        waiting: list[int] = []  # cells of empty rows, which are rows if another follows
         # csv gives an empty line no cell; in a table of one column it is one empty cell.
-        nothing = [""] if len(self.header) == 1 else []
+        least = 1 if len(self.header) == 1 else 0
         records = self._records(raw)
         next(records)
         for row in records:
-            if not row:
-                blank += 1
+            if is_empty(row):
+                waiting.append(len(row))
                 continue
-            yield from [nothing] * blank
-            blank = 0
+            yield from ([""] * max(width, least) for width in waiting)
+            waiting.clear()
             yield row
+        self.left_out = sum(width > 0 for width in waiting)
 
     def _records(self, raw: BinaryIO) -> Iterator[list[str]]:
         text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-        reader = csv.reader(self._lines(text), strict=True)
+        reader = csv.reader(self._lines(text), strict=True, delimiter=self.separator)
         try:
             yield from reader
         except csv.Error as error:
             remedy = "Close every quotation mark and write it twice inside a cell"
             rows = (reader.line_num - 1,) if reader.line_num > 1 else ()
-            refuse(self.file.name, "be comma-separated text", f"'{error}'", remedy, rows)
+            rule = f"be {SEPARATORS[self.separator]}-separated text"
+            refuse(self.file.name, rule, f"'{error}'", remedy, rows)
         except UnicodeDecodeError:
             self._not_text("another encoding")
         finally:
@@ -236,8 +156,9 @@ class _Csv(TableStream):
         sound = [len(one) == width for one in records]
         bad = [i for i, fits in enumerate(sound) if not fits]
         rule = f"have {width} cells, as the header has"
+        remedy = ragged_remedy(self.separator)
         apart = tuple(
-            Problem("the row", rule, str(len(records[i])), _RAGGED, (done + i + 1,)) for i in bad
+            Problem("the row", rule, str(len(records[i])), remedy, (done + i + 1,)) for i in bad
         )
         if apart:
             records, rows = [r for r in records if len(r) == width], rows[sound]

@@ -31,6 +31,8 @@ _ROWS_SHOWN = 5
 _SHARE_IN_DOUBT = 0.001
 _BMI_TOLERANCE = 1.0
 _CHECK = "Check the value and its unit"
+_POINT = "Write decimals with a point"
+_COMMA = f'{_POINT}, or decimal = "," in mapping.toml'
 
 Floats = NDArray[np.float64]
 
@@ -124,7 +126,7 @@ class ColumnReader:
                 values[i], sides[i] = _parse(of, cell)
             except ValueError as error:
                 wrong[i] = True
-                remedies[cell] = str(error)
+                remedies[cell] = str(error).replace(_POINT, _COMMA)
         remedy = ". ".join(dict.fromkeys(remedies.values()))
         self.report(source, wrong[codes], cells, _RULES[of.kind], remedy, remedies.__getitem__)
         return values[codes], sides[codes]
@@ -261,7 +263,7 @@ def _parse(of: Column, cell: object) -> tuple[float, int]:
         msg = "Write a number, not true or false"
         raise ValueError(msg)
     text = str(cell)
-    if _is_missing(text):
+    if text.strip().casefold() in _MISSING:
         return np.nan, 0
     if of.kind == "flag" and text.strip() not in ("0", "1", "0.0", "1.0"):
         msg = "Write 1 for yes and 0 for no"
@@ -271,10 +273,6 @@ def _parse(of: Column, cell: object) -> tuple[float, int]:
         msg = "Write the number alone; only a measurement may stand behind < or >"
         raise ValueError(msg)
     return value, {"<": -1, "": 0, ">": 1}[comparator]
-
-
-def _is_missing(cell: object) -> bool:
-    return cell is None or str(cell).strip().casefold() in _MISSING
 
 
 def _advice(of: Column, unit: Unit | None, value: float) -> str:

@@ -7,30 +7,34 @@ Cells are text as typed, or the numbers of a Parquet column. What they mean is
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from respredict.errors import CohortError, Problem
-from respredict.schema.quantities import parse_measurement
+from respredict.tables.delimited import (
+    COMMA,
+    check_header,
+    decoded,
+    likely_separator,
+    records_of,
+    refuse,
+    shown,
+)
 
-__all__ = ["Table", "read_table", "shown"]
+__all__ = ["Table", "empty_rows", "read_table", "separator_of", "shown"]
 
 _PARQUET = b"PAR1"
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # xlsx and ods are zip files; xls is OLE
 _WORKBOOK_SUFFIXES = (".xlsx", ".xls", ".xlsm", ".ods")
 TEXT_COLUMNS = ("patient_id", "site")  # kept as text where Parquet holds numbers
-_WIDEST = 40
 _ENDS = 8
+_BEGINNING = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +53,8 @@ class Table:
         Parquet columns of a type that is neither text nor number, with the type.
     nameless : int
         Columns without a name; they are not read.
+    empty : int
+        Rows without anything at the end, left out.
     """
 
     cells: dict[str, NDArray[Any]]
@@ -56,15 +62,18 @@ class Table:
     sha256: str
     refused: dict[str, str] = field(default_factory=dict)
     nameless: int = 0
+    empty: int = 0
 
 
-def read_table(path: str | os.PathLike[str]) -> Table:
+def read_table(path: str | os.PathLike[str], separator: str = COMMA) -> Table:
     r"""Read a CSV or Parquet file into columns of cells.
 
     Parameters
     ----------
     path : path-like
         Ends in ``.csv``, ``.parquet`` or ``.pq``.
+    separator : str, default=","
+        What stands between the cells of CSV.
 
     Returns
     -------
@@ -92,30 +101,62 @@ def read_table(path: str | os.PathLike[str]) -> Table:
         got = getattr(error, "strerror", None) or "none"
         refuse(str(file), "be a readable file", got, "Check the path")
     if recognised(file, raw[:_ENDS], raw[-_ENDS:]) == "csv":
-        return _csv(file.name, raw)
+        return _csv(file.name, raw, separator)
     return _parquet(file.name, raw)
 
 
-def shown(value: object) -> str:
-    """Return a value for a message, cut where it is long.
+def separator_of(path: str | os.PathLike[str]) -> str:
+    r"""Return what likely stands between the cells of a file, by its beginning.
 
     Parameters
     ----------
-    value : object
-        A cell.
+    path : path-like
+        Of a table.
 
     Returns
     -------
     str
-        Short, as a message shows it.
+        A comma where nothing speaks for another mark, or the file is no CSV.
 
     Examples
     --------
-    >>> shown("12 ng/dL")
-    "'12 ng/dL'"
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "men.csv"
+    ...     _ = file.write_text("T;LH\n9,4;3,1\n")
+    ...     separator_of(file)
+    ';'
     """
-    text = f"{value:g}" if isinstance(value, float) else repr(value)
-    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+    file = Path(path)
+    if file.suffix.lower() != ".csv" or not file.is_file():
+        return COMMA
+    with file.open("rb") as stream:
+        beginning = stream.read(_BEGINNING)
+        whole = not stream.read(1)
+    lines = beginning if whole else beginning[: beginning.rfind(b"\n") + 1]
+    return likely_separator(lines.decode("utf-8-sig", errors="replace")) or COMMA
+
+
+def empty_rows(count: int) -> str:
+    """Return the note that rows without anything were left out at the end.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+
+    Returns
+    -------
+    str
+        A sentence.
+
+    Examples
+    --------
+    >>> empty_rows(2)
+    'Left out: 2 rows at the end in which no cell is filled in.'
+    """
+    rows = "row" if count == 1 else "rows"
+    return f"Left out: {count} {rows} at the end in which no cell is filled in."
 
 
 def recognised(file: Path, head: bytes, tail: bytes) -> str:
@@ -157,82 +198,16 @@ def recognised(file: Path, head: bytes, tail: bytes) -> str:
     return "parquet"
 
 
-def refuse(what: str, rule: str, got: str, remedy: str, rows: Sequence[int] = ()) -> NoReturn:
-    """Raise the one error of a file that is no table."""
-    raise CohortError(Problem(what, rule, got, remedy, tuple(rows)))
-
-
-def _csv(name: str, raw: bytes) -> Table:
-    header, body = _records(name, _decoded(name, raw))
-    width = len(header)
-    if width == 1:  # csv gives an empty line no cell; here it is one empty cell
-        body = [row or [""] for row in body]
-    ragged = [i for i, row in enumerate(body, 1) if len(row) != width]
-    if ragged:
-        got = f"{len(body[ragged[0] - 1])}"
-        remedy = "Write decimals with a point and quote cells that hold a comma"
-        refuse(name, f"have {width} cells in every row, as its header has", got, remedy, ragged)
+def _csv(name: str, raw: bytes, separator: str) -> Table:
+    header, body, empty = records_of(name, decoded(name, raw), separator)
     columns = dict(zip(header, zip(*body, strict=True), strict=True))
     return Table(
         {column: objects(cells) for column, cells in columns.items() if column},
         len(body),
         hashlib.sha256(raw).hexdigest(),
         nameless=header.count(""),
+        empty=empty,
     )
-
-
-def _decoded(name: str, raw: bytes) -> str:
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in raw:
-        refuse(name, "be text in UTF-8", "NUL bytes or UTF-16", "Save it as CSV UTF-8")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n")
-        rows = (line,) if line else ()
-        refuse(name, "be text in UTF-8", "another encoding", "Save it as CSV UTF-8", rows)
-
-
-def _records(name: str, text: str) -> tuple[list[str], list[list[str]]]:
-    """Return the header, trimmed and sound, and at least one record."""
-    records: list[list[str]] = []
-    try:
-        records.extend(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        remedy = "Close every quotation mark and write it twice inside a cell"
-        rows = (len(records),) if records else ()
-        refuse(name, "be comma-separated text", f"'{error}'", remedy, rows)
-    while records and not records[-1]:  # blank lines at the end
-        records.pop()
-    header = [cell.strip() for cell in records[0]] if records else []
-    if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
-        remedy = "Save it with commas between cells and points in numbers"
-        refuse(name, "separate its cells by commas", "semicolons or tabs", remedy)
-    check_header(name, header)
-    if len(records) == 1:
-        refuse(name, "hold at least one man", "a header and no row", "Export the rows as well")
-    return header, records[1:]
-
-
-def check_header(name: str, header: Sequence[str]) -> None:
-    """Refuse a header that names no columns, or one twice."""
-    if not any(header):
-        refuse(name, "name its columns in the first row", "an empty row", "Add a header")
-    numbers = sum(_is_number(cell) for cell in header)
-    if numbers:  # a table without a header shows a man in its place, so none of it is told
-        got = f"{numbers} number{'s' if numbers > 1 else ''} there"
-        refuse(name, "name its columns in the first row", got, "Add a header")
-    twice = [shown(cell) for cell, times in Counter(header).items() if cell and times > 1]
-    if twice:
-        rule = "name each column once"
-        refuse(name, rule, f"{', '.join(twice)} more than once", "Rename or drop the others")
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        parse_measurement(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def objects(cells: Sequence[object]) -> NDArray[np.object_]:

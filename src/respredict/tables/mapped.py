@@ -37,13 +37,15 @@ class _MappedStream(TableStream):
 
     def __init__(self, stream: TableStream, mapping: ColumnMapping) -> None:
         super().__init__(stream.file)
-        self._stream, self._mapping = stream, mapping
+        self._stream, self.mapping = stream, mapping
         self.empty = mapping.apply(stream.empty)
 
     def chunks(self, size: int, wanted: Collection[str]) -> Iterator[Chunk]:
-        for chunk in self._stream.chunks(size, self._mapping.sources(wanted)):
+        assert self.mapping is not None
+        for chunk in self._stream.chunks(size, self.mapping.sources(wanted)):
             self.fraction = self._stream.fraction
-            yield _MappedChunk(chunk.columns, chunk.rows, chunk.first, chunk.apart, self._mapping)
+            yield _MappedChunk(chunk.columns, chunk.rows, chunk.first, chunk.apart, self.mapping)
+        self.left_out = self._stream.left_out
 
 
 def stream_mapped(path: Path, file: Path | None = None) -> TableStream:
@@ -66,5 +68,7 @@ def stream_mapped(path: Path, file: Path | None = None) -> TableStream:
     CohortError
         If the table or its mapping is not sound.
     """
-    stream, mapping = stream_table(path), read_mapping(path, file)
-    return stream if mapping is None else _MappedStream(stream, mapping)
+    mapping = read_mapping(path, file)
+    if mapping is None:
+        return stream_table(path)
+    return _MappedStream(stream_table(path, mapping.separator), mapping)

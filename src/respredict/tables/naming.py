@@ -16,7 +16,12 @@ from respredict.schema.analytes import ANALYTES, Analyte, Unit
 from respredict.schema.record import COLUMNS, FOLLOWUP_COLUMNS, alternatives, body_columns
 from respredict.tables.files import shown
 
-__all__ = ["Names", "advice", "read_names"]
+__all__ = ["NAMING_RULES", "Names", "advice", "read_names"]
+
+_WITH_UNIT = "be named with its unit"
+_A_MEASUREMENT = "have a measurement with its unit in the name"
+#: Of a refusal for names, which a mapping would mend.
+NAMING_RULES = frozenset({_WITH_UNIT, _A_MEASUREMENT})
 
 _CANONICAL = {c.name: c for c in COLUMNS}
 _FOLLOWUP = {c.measures.name: c for c in FOLLOWUP_COLUMNS if c.measures is not None}
@@ -159,7 +164,7 @@ def _unit_problem(name: str) -> Problem | None:
         if lowered in accepted:
             got = "capital letters"
         remedy = f"{meant}Name it {' or '.join(accepted)}"
-        return Problem(name[:40], "be named with its unit", got, remedy)
+        return Problem(name[:40], _WITH_UNIT, got, remedy)
     return None
 
 
@@ -174,5 +179,4 @@ def _require_a_measurement(found: Names) -> None:
     if found.problems or any(name in found.sources for name in known):
         return
     remedy = " ".join((f"Name one as in {known[0]}.", *found.notices)).rstrip(".")
-    rule = "have a measurement with its unit in the name"
-    found.problems.append(Problem("the table", rule, "none", remedy))
+    found.problems.append(Problem("the table", _A_MEASUREMENT, "none", remedy))

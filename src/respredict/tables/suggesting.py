@@ -8,61 +8,35 @@ refused until somebody has looked at each.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from respredict.schema.analytes import ANALYTES, Analyte, likelier_unit
+from respredict.errors import Problem
 from respredict.schema.quantities import parse_measurement
 from respredict.schema.record import COLUMNS, alternatives, body_columns
+from respredict.tables.chunks import stream_table
+from respredict.tables.dating import are_dates, dated_block, day_of_birth, most_likely
+from respredict.tables.delimited import COMMA
 from respredict.tables.files import Table
+from respredict.tables.guessing import FROM_NAME, guess_name, guess_unit
+from respredict.tables.mapping import read_mapping
+from respredict.tables.naming import NAMING_RULES, read_names
 from respredict.tables.targets import TARGETS
 
-__all__ = ["Suggestion", "suggest_mapping"]
+__all__ = ["Suggestion", "suggest_mapping", "wrongly_named"]
 
-_WORDS: dict[str, tuple[str, ...]] = {
-    "patient_id": ("patient id", "record id", "study id", "subject", "pseudonym", "id"),
-    "site": ("site", "centre", "center", "clinic", "hospital"),
-    "age": ("age", "age years"),
-    "bmi": ("bmi", "body mass index"),
-    "weight": ("weight", "body weight"),
-    "height": ("height", "body height"),
-    "testosterone": ("testosterone", "total testosterone", "tt", "total t", "testo", "t total"),
-    "estradiol": ("estradiol", "oestradiol", "e2", "estrogen"),
-    "lh": ("lh", "luteinising hormone", "luteinizing hormone"),
-    "fsh": ("fsh", "follicle stimulating hormone"),
-    "shbg": ("shbg", "sex hormone binding globulin"),
-    "prolactin": ("prolactin", "prl"),
-    "inhibin_b": ("inhibin b", "inhibin"),
-    "sperm_concentration": (
-        "sperm concentration", "concentration", "sperm conc", "conc", "sperm count", "density",
-    ),
-    "semen_volume": ("semen volume", "volume", "vol", "ejaculate volume"),
-    "motility": ("motility", "total motility", "motile", "mot"),
-    "anastrozole": ("anastrozole", "anastrozole dose", "arimidex", "dose"),
-    "clomiphene": ("clomiphene", "clomifene", "clomid"),
-    "tamoxifen": ("tamoxifen", "nolvadex"),
-    "gonadotropin_or_gnrh": ("gonadotropin", "gonadotropins", "hcg", "gonadorelin", "gnrh"),
-    "prior_testosterone": (
-        "prior testosterone", "previous testosterone", "trt", "steroids", "prior steroids",
-    ),
-    "followup_days": ("followup days", "days", "days to followup"),
-}  # fmt: skip
-_AFTER = ("followup", "follow up", "fu", "post", "after", "control", "m3", "3m", "v2")
-_BEFORE = ("baseline", "bl", "pre", "before", "v1", "m0", "serum", "first")
-_SEMEN = ("sperm_concentration", "semen_volume", "motility")
-_CODES = {"yes": 1, "no": 0, "y": 1, "n": 0, "true": 1, "false": 0}
-_CLOSE = 0.8  # of a name that is spelt otherwise
-_FREE = ("free", "bioavailable")
-_DATED = re.compile(r"\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{4}")
+_CODES = {"yes": 1, "no": 0, "y": 1, "n": 0, "true": 1, "false": 0, "ja": 1, "nein": 0, "j": 1}
 _KNOWN = {c.name for c in (*COLUMNS, *body_columns())} | set(alternatives())
-_DATES = {"-": "%Y-%m-%d", ".": "%d.%m.%Y", "/": "%d/%m/%Y"}
+_NUMBER = re.compile(r"[<>≤≥=\s]*\d[\d.,]*")
+_COMMA = re.compile(r"[<>≤≥=\s]*\d+,\d+")
+_POINT = re.compile(r"[<>≤≥=\s]*\d+\.\d+")
 
 
 @dataclass
@@ -84,7 +58,7 @@ class Suggestion:
     unknown: list[str] = field(default_factory=list)
 
 
-def suggest_mapping(path: Path, table: Table) -> Suggestion:
+def suggest_mapping(path: Path, table: Table, separator: str = COMMA) -> Suggestion:
     """Guess what the columns of a table are.
 
     Parameters
@@ -93,6 +67,8 @@ def suggest_mapping(path: Path, table: Table) -> Suggestion:
         Of the table.
     table : Table
         As read.
+    separator : str, default=","
+        By which its cells were parted.
 
     Returns
     -------
@@ -102,72 +78,140 @@ def suggest_mapping(path: Path, table: Table) -> Suggestion:
     Examples
     --------
     >>> cells = {"Total T (nmol/L)": np.array(["9.4", "14"], dtype=object)}
-    >>> print(suggest_mapping(Path("clinic.csv"), Table(cells, 2, "")).text.split("[")[1])
-    testosterone]
+    >>> found = suggest_mapping(Path("clinic.csv"), Table(cells, 2, ""))
+    >>> print(found.text[found.text.index("[testosterone]"):found.text.index("# What")])
+    [testosterone]
     column = "Total T (nmol/L)"
     unit = "nmol/L" # from the name; values 9.4 to 14, median 11.7
     confirmed = false
     <BLANKLINE>
+    <BLANKLINE>
     """
-    found, blocks, missing = Suggestion(), [], set()
-    dates: dict[bool, str] = {}
-    for name, cells in table.cells.items():
-        if name in _KNOWN:
-            continue
-        texts = _texts(cells)
-        target, after = _target(name)
-        if texts and all(_DATED.fullmatch(text) for text in texts):
-            dates.setdefault(after, name)
-        elif target is None or target in found.guessed:
-            found.unknown.append(name)
-        else:
-            found.guessed[target] = name
-            blocks.append(_block(target, name, texts))
-            missing |= _codes_for_missing(target, texts)
-    if len(dates) == 2 and "followup_days" not in found.guessed:
-        found.guessed["followup_days"] = f"{dates[False]} to {dates[True]}"
-        blocks.append(_dated(dates[False], dates[True], table))
+    texts = {name: _texts(cells) for name, cells in table.cells.items() if name not in _KNOWN}
+    dates = [name for name, of in texts.items() if are_dates([text for text in of if text])]
+    found = Suggestion(guessed=_guessed([name for name in texts if name not in dates]))
+    blocks, missing = [], set()
+    for target, name in found.guessed.items():
+        told = [text for text in texts[name] if text]
+        blocks.append(_block(target, name, told))
+        missing |= _codes_for_missing(target, told)
+    between = most_likely(dates) if _free("followup_days", table, found) else None
+    if between is not None:
+        found.guessed["followup_days"] = " to ".join(between)
+        others = [n for n in dates if n not in between and not day_of_birth(n)]
+        blocks.append(dated_block(*between, {n: texts[n] for n in between}, others))
+    taken = {*found.guessed.values(), *(between or ())}
+    found.unknown = [name for name in texts if name not in taken]
+    found.text = "\n\n".join([
+        _head(path, separator, _decimal(table), missing, found.unknown), *blocks,
+        *_absent(table, found),
+    ]) + "\n"  # fmt: skip
+    return found
+
+
+def wrongly_named(path: str | os.PathLike[str], problems: Iterable[Problem]) -> list[str]:
+    """Return the columns whose names a refused table may be refused for.
+
+    Parameters
+    ----------
+    path : path-like
+        Of the table.
+    problems : iterable of Problem
+        For which it was refused.
+
+    Returns
+    -------
+    list of str
+        None where it is read through a mapping, or was refused for something else.
+    """
+    file = Path(path)
+    if not {p.rule for p in problems} & NAMING_RULES or read_mapping(file) is not None:
+        return []
+    names = stream_table(file).empty
+    return read_names(names.cells | names.refused, names.nameless).unread
+
+
+def _guessed(names: list[str]) -> dict[str, str]:
+    """Return by the name of ours the column of the nearest name, in the order of the table."""
+    guesses = {name: guess_name(name) for name in names}
+    best: dict[str, str] = {}
+    for name in sorted(names, key=lambda name: guesses[name].distance):
+        target = guesses[name].target
+        if target is not None:
+            best.setdefault(target, name)
+    return {target: name for name in names for target in best if best[target] == name}
+
+
+def _head(
+    path: Path, separator: str, decimal: str, missing: Iterable[str], unknown: list[str]
+) -> str:
     head = [
         f"# How {path.name} is read: each section is a column of ours. Look at each guess, then",
         "# write confirmed = true. Delete what is wrong. Nothing is read before that.",
         f"file = {_quoted(path.name)}",
     ]
-    if missing:
-        told = ", ".join(_quoted(code) for code in sorted(missing))
+    if separator != COMMA:
+        head.append(f"separator = {_quoted(separator)} # stands between the cells")
+    if decimal:
+        head.append(f'decimal = "," # as in {decimal}: decimals, not thousands?')
+    if missing := sorted(missing):
+        told = ", ".join(map(_quoted, missing))
         head.append(f"missing = [{told}] # cells that say nothing: is that so?")
-    if found.unknown:
-        head.append(f"# not read: {', '.join(map(_quoted, found.unknown))}")
-    found.text = "\n\n".join(["\n".join(head), *blocks]) + "\n"
-    return found
+    if unknown:
+        head.append(f"# not read: {', '.join(map(_quoted, unknown))}")
+    return "\n".join(head)
 
 
-def _target(name: str) -> tuple[str | None, bool]:
-    """Return what a name means, and whether it is of the follow-up."""
-    words = re.sub(r"[^a-z0-9/%*^]+", " ", name.lower().replace("follow-up", "followup")).split()
-    text = " ".join(words)
-    after = any(f" {mark} " in f" {text} " for mark in _AFTER)
-    for mark in (*_AFTER, *_BEFORE):
-        text = f" {text} ".replace(f" {mark} ", " ").strip()
-    if any(word in text.split() for word in _FREE):
-        return None, after
-    bare = _without_unit(text)
-    names = {said: target for target, every in _WORDS.items() for said in every}
-    exact = names.get(bare) or names.get(text)
-    if exact is None:
-        close = get_close_matches(bare, [said for said in names if len(said) > 3], 1, _CLOSE)
-        exact = names[close[0]] if close else None
-    if after and exact in _SEMEN:
-        return f"followup_{exact}", after
-    return (None if after and exact != "followup_days" else exact), after
+def _decimal(table: Table) -> str:
+    """Return a cell with a decimal comma where more cells have one than a point."""
+    every = [text for of in table.cells.values() for text in _texts(of)]
+    commas = [text for text in every if _COMMA.fullmatch(text)]
+    points = sum(_POINT.fullmatch(text) is not None for text in every)
+    return commas[0] if len(commas) > points else ""
 
 
-def _without_unit(text: str) -> str:
-    units = {_bare(code) for of in TARGETS.values() for code in of if code}
-    words = text.split()
-    for size in (3, 2, 1):
-        if len(words) > size and _bare("".join(words[-size:])) in units:
-            return " ".join(words[:-size])
-    return text
+def _free(target: str, table: Table, found: Suggestion) -> bool:
+    """Say whether nothing is one of ours yet."""
+    ours = {column for column, _ in TARGETS[target].values()}
+    return target not in found.guessed and not ours & set(table.cells)
+
+
+def _absent(table: Table, found: Suggestion) -> list[str]:
+    """Return a section for each of ours that was not found, commented out."""
+    absent = [name for name in TARGETS if _free(name, table, found)]
+    if "bmi" not in absent:
+        absent = [name for name in absent if name not in ("weight", "height")]
+    blocks = []
+    for name in absent:
+        units = _spellings(TARGETS[name])
+        lines = [f"[{name}]", 'column = "…"']
+        if "" not in TARGETS[name]:
+            also = f" # or {', '.join(units[1:])}" if units[1:] else ""
+            lines.append(f"unit = {_quoted(units[0])}{also}")
+        if name == "followup_days":
+            lines.append('# or, of dates: from = "…", to = "…", dates = "%Y-%m-%d", a line each')
+        elif _is_flag(name):
+            lines.append('values = {"yes" = 1, "no" = 0}')
+        blocks.append("\n".join(f"# {line}" for line in lines))
+    if blocks:
+        said = (
+            "# What was not found. Where the table has it, name its column and take off the marks."
+        )
+        blocks.insert(0, said)
+    return blocks
+
+
+def _spellings(units: Iterable[str]) -> list[str]:
+    """Return units without those that differ in capitals alone."""
+    told: dict[str, str] = {}
+    for unit in units:
+        told.setdefault(unit.casefold(), unit)
+    return [unit for unit in told.values() if unit]
+
+
+def _is_flag(target: str) -> bool:
+    (column, _), *_ = TARGETS[target].values()
+    return any(c.name == column and c.kind == "flag" for c in COLUMNS)
 
 
 def _block(target: str, name: str, texts: list[str]) -> str:
@@ -178,8 +222,8 @@ def _block(target: str, name: str, texts: list[str]) -> str:
     if numbers.size:
         low, middle, high = np.quantile(numbers, [0.0, 0.5, 1.0])
         told = f"values {low:.4g} to {high:.4g}, median {middle:.4g}"
-    if "" not in units:
-        unit, why = _unit(target, name, numbers)
+    unit, why = guess_unit(target, name, numbers)
+    if "" not in units or (unit and why == FROM_NAME):
         lines.append(f"unit = {_quoted(unit)} # {why}{f'; {told}' if told else ''}")
     elif told and target not in ("patient_id", "site"):
         lines[-1] += f" # {told}"
@@ -188,25 +232,9 @@ def _block(target: str, name: str, texts: list[str]) -> str:
     return "\n".join([*lines, "confirmed = false"])
 
 
-def _unit(target: str, name: str, numbers: NDArray[np.float64]) -> tuple[str, str]:
-    """Return the likeliest unit, and what says so."""
-    stated, last = _bare(name), _bare(re.split(r"[\s(\[_]+", name.strip())[-1])
-    for code in sorted(TARGETS[target], key=lambda code: (code not in name, -len(code))):
-        bare = _bare(code)
-        if last == bare or (len(bare) > 1 and stated.endswith(bare)):
-            return code, "from the name"
-    first = next(iter(TARGETS[target]))
-    of: Analyte | None = next((a for a in ANALYTES if a.name == target), None)
-    if of is None or not numbers.size:
-        return first, "a guess: neither name nor values say it"
-    other = likelier_unit(of, float(np.median(numbers)), of.units[0])
-    return (other or of.units[0]).code, "from the values"
-
-
 def _values(target: str, texts: list[str]) -> str:
     """Return the codes of a column of yes and no."""
-    (column, _), *_ = TARGETS[target].values()
-    if not any(c.name == column and c.kind == "flag" for c in COLUMNS):
+    if not _is_flag(target):
         return ""
     distinct = sorted({text.casefold() for text in texts})
     if set(distinct) <= {"0", "1"}:
@@ -217,16 +245,6 @@ def _values(target: str, texts: list[str]) -> str:
     odd = [code for code in distinct if code not in _CODES]
     said = f" # and what of {', '.join(odd[:3])}?" if odd else ""
     return f"values = {{{', '.join(told)}}}{said}"
-
-
-def _dated(before: str, after: str, table: Table) -> str:
-    text = _texts(table.cells[before])[0]
-    mark = next(mark for mark in _DATES if mark in text)
-    return "\n".join([
-        "[followup_days]", f"from = {_quoted(before)}", f"to = {_quoted(after)}",
-        f"dates = {_quoted(_DATES[mark])} # day, month and year in this order?",
-        "confirmed = false",
-    ])  # fmt: skip
 
 
 def _codes_for_missing(target: str, texts: Iterable[str]) -> set[str]:
@@ -244,7 +262,7 @@ def _codes_for_missing(target: str, texts: Iterable[str]) -> set[str]:
 def _numbers(texts: Iterable[str]) -> NDArray[np.float64]:
     values = []
     for text in texts:
-        number = re.match(r"[<>≤≥=\s]*\d[\d.,]*", text)
+        number = _NUMBER.match(text)
         try:
             values.append(parse_measurement(number[0].replace(",", "."))[0] if number else np.nan)
         except ValueError:
@@ -254,12 +272,9 @@ def _numbers(texts: Iterable[str]) -> NDArray[np.float64]:
 
 
 def _texts(cells: NDArray[Any]) -> list[str]:
-    told = (f"{c:g}" if isinstance(c, float) else str(c).strip() for c in cells if c is not None)
-    return [text for text in told if text and text != "nan"]
-
-
-def _bare(text: str) -> str:
-    return re.sub(r"[^a-z0-9%]", "", text.lower())
+    """Return each cell as text, empty where it holds nothing."""
+    told = (f"{c:g}" if isinstance(c, float) else str(c).strip() for c in cells)
+    return ["" if text in ("nan", "None") else text for text in told]
 
 
 def _quoted(text: str) -> str:

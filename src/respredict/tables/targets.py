@@ -5,7 +5,7 @@ from __future__ import annotations
 from respredict.schema.analytes import ANALYTES, analyte
 from respredict.schema.record import COLUMNS, SEMEN
 
-__all__ = ["TARGETS", "outputs"]
+__all__ = ["TARGETS", "outputs", "targets_table"]
 
 #: By name: accepted unit to column of ours and factor; "" where there is no unit.
 TARGETS: dict[str, dict[str, tuple[str, float]]] = {
@@ -63,3 +63,23 @@ def outputs(name: str, unit: str) -> tuple[str, float]:
     """
     units = TARGETS[name]
     return units[unit] if unit in units else next(iter(units.values()))
+
+
+def targets_table() -> str:
+    """Return what columns may be mapped to, as a Markdown table, one line each.
+
+    Returns
+    -------
+    str
+        Markdown, with the accepted units.
+
+    Examples
+    --------
+    >>> print(targets_table().splitlines()[3])
+    | `site` |  |
+    """
+    lines = ["| section | unit |", "|---|---|"]
+    for name, units in TARGETS.items():
+        told = ", ".join(f"`{unit}`" for unit in units if unit)
+        lines.append(f"| `{name}` | {told}{' or none' if told and '' in units else ''} |")
+    return "\n".join(lines) + "\n"

@@ -225,3 +225,14 @@ def men_of(model: Mapping[str, Any]) -> str:
     told = model.get("trained_on", {})
     kind = "synthetic men" if told.get("kind") == "synthetic" else "men"
     return f"{told['men']} {kind}" if told.get("men") else kind
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """Return how many there are, in words that agree.
+
+    Examples
+    --------
+    >>> counted(1, "man", "men"), counted(2, "man", "men")
+    ('1 man', '2 men')
+    """
+    return f"{number} {one if number == 1 else many}"
