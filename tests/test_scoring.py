@@ -206,7 +206,7 @@ def quantities():
 
 
 @settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(quantities())
 def test_no_request_gets_a_number_that_is_none(scorer, body):

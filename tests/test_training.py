@@ -152,6 +152,7 @@ def test_a_clinics_table_trains_a_model_that_is_no_demonstration(in_trained, tmp
     assert made.bundle.meta["trained_on"]["source"] == "Clinic A"
 
 
+@pytest.mark.prove
 def test_mlflow_run_trains_and_registers(tmp_path):
     """``mlflow run . --env-manager local`` works from a copy of the project, as documented."""
     project = tmp_path / "project"
@@ -321,6 +322,7 @@ def _path() -> str:
     return os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
+@pytest.mark.prove
 def test_worsening_is_modelled_where_there_are_men_enough(in_trained, tmp_path):
     """With 3,500 simulated men the answer's worsening is his own; with 600 the base rate."""
     from respredict.scoring import Scorer

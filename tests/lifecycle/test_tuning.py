@@ -147,6 +147,7 @@ def typed(folder: Path, table: Path, trials: int) -> list[str]:
     ]  # fmt: skip
 
 
+@pytest.mark.prove
 def test_processes_share_a_study(table, tmp_path):
     """Two of them reach the number together, and neither repeats what the other drew."""
     words = typed(tmp_path, table, 10)

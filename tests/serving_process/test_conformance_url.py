@@ -56,7 +56,7 @@ def test_a_departure_is_told_as_it_is_here(service, url, capsys, tmp_path):
     before = len(decisions(service.home))
     assert main(["conformance", "--url", url, "--pack", str(tmp_path / "pack.json")]) == 1
     assert capsys.readouterr().out == (
-        f"{digest[:19]} departs from its pack in 1 places:\n"
+        f"{digest[:19]} departs from its pack in 1 place:\n"
         f"  age 0: /refused/0/1 must be 'be another', got {rule!r}\n"
         "The service recorded 1 of its answers as decisions, as it does all; their reference is "
         "'conformance'.\n"

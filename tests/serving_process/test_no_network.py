@@ -141,12 +141,9 @@ def test_an_outside_address_is_seen_in_a_trace(line, names):
     assert len(outside(line)) == names
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize(
-    "start",
-    [
-        "bentoml serve serving.service:ResponseService",
-        pytest.param("respredict serve", marks=pytest.mark.prove),
-    ],
+    "start", ["bentoml serve serving.service:ResponseService", "respredict serve"]
 )
 def test_with_the_network_cut_all_works_and_nobody_is_asked(in_trained, tmp_path, start):
     """Score, batch, audit and pages; every connection is seen by Python and by the kernel."""

@@ -172,9 +172,8 @@ def _text(told: dict[str, Any]) -> str:
     digest, cases, departures = told["digest"][:19], told["cases"], told["departures"]
     lines = [f"{digest} conforms: {cases} of {cases} answers."]
     if departures:
-        lines = [
-            f"{digest} departs from its pack in {counted(len(departures), 'place', 'places')}:"
-        ]
+        places = counted(len(departures), "place", "places")
+        lines = [f"{digest} departs from its pack in {places}:"]
     lines += [
         f"  {d['case']}: {d['where']} must be {d['expected']}, got {d['got']}"
         for d in departures[:_SHOWN]

@@ -125,9 +125,9 @@ def conforms(bundle: Bundle) -> str:
     found = compare_answers(pack, Scorer(bundle).score)
     if not found:
         return ""
-    first = found[0]
+    first, places = found[0], counted(len(found), "place", "places")
     return (
-        f"It departs from its conformance pack in {counted(len(found), 'place', 'places')}, first in "
+        f"It departs from its conformance pack in {places}, first in "
         f"{first.case!r}: {first.where} must be {first.expected}, got {first.got}."
     )
 

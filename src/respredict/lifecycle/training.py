@@ -150,7 +150,9 @@ def fit(
 def _left_out(subjects: Subjects, men: int) -> str:
     """Say how many men are not fitted, and why."""
     why = ", ".join(f"{reason} ({count})" for reason, count in subjects.left_out.items())
-    return f"{sum(subjects.left_out.values())} of {counted(men, 'man', 'men')} left out: {why}"
+    return (
+        f"{sum(subjects.left_out.values())} of {counted(men, 'man is', 'men are')} left out: {why}"
+    )
 
 
 def _extras(

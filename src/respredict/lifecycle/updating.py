@@ -167,10 +167,8 @@ def _new_men(
         rule, remedy = "hold men whom the champion was not fitted to", "Name the new men"
         raise InputError(Problem("--data", rule, f"{known.sum()} known ones", remedy))
     if known.any():
-        say(
-            f"note: {counted(int(known.sum()), 'man is', 'men are')} left out: the champion was fitted to "
-            f"{'him' if known.sum() == 1 else 'them'}"
-        )
+        men_are = counted(int(known.sum()), "man is", "men are")
+        say(f"note: {men_are} left out, to whom the champion was fitted")
     subjects = Subjects(
         subjects.men.loc[~known].reset_index(drop=True), subjects.improved[~known],
         subjects.worsened[~known], subjects.left_out | {"fitted before": int(known.sum())},
