@@ -254,10 +254,11 @@ def test_four_processes_wait_less_than_for_plain_inserts(home, tmp_path):
     plain(home / "plain.db").close()
     found = {name: waits(home, tmp_path, script)
              for name, script in (("ledger", CLIENTS), ("plain inserts", PLAIN))}  # fmt: skip
-    tails = {name: took[int(0.99 * len(took))] for name, (_, took) in found.items()}
+    tails = {name: took[int(0.999 * len(took))] for name, (_, took) in found.items()}
     for name, (rate, took) in found.items():
         print(f"\n4 processes, 32 clients, {name}: {rate:,.0f}/s with starting, p50 "
-              f"{took[len(took) // 2] * 1e3:.1f} ms, p99 {tails[name] * 1e3:.1f} ms")  # fmt: skip
+              f"{took[len(took) // 2] * 1e3:.1f} ms, p99 {took[int(0.99 * len(took))] * 1e3:.1f}, "
+              f"p99.9 {tails[name] * 1e3:.1f} ms")  # fmt: skip
     verdict = verify(home)
     assert verdict.ok, verdict
     assert verdict.records > 8000
