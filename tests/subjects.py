@@ -10,7 +10,7 @@ import numpy as np
 from respredict.cohort import read_cohort
 from respredict.config import Settings, ValidationSettings
 from respredict.lifecycle.training import outcomes
-from respredict.simulate import write_cohort
+from respredict.synthetic import write_cohort
 from respredict.validation.subjects import Subjects
 
 

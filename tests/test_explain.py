@@ -28,7 +28,7 @@ from respredict.lifecycle.training import outcomes
 from respredict.model.candidates import PREDICTORS, build_pipeline, matrix_columns
 from respredict.model.joint_normal import conditional_mean
 from respredict.model.logistic import ShrunkenLogistic
-from respredict.simulate import write_cohort
+from respredict.synthetic import write_cohort
 from tests.conftest import COHORT
 
 Floats = NDArray[np.float64]

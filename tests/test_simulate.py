@@ -20,11 +20,8 @@ from respredict.outcome import categories, movement, scheme, total_motile_count
 from respredict.recipe import CORRELATIONS, MARGINALS, Recipe
 from respredict.schema.analytes import ANALYTES
 from respredict.schema.quantities import parse_measurement
-from respredict.simulate import (
-    draw,
-    simulate,
-    write_cohort,
-)
+from respredict.simulate import draw, simulate
+from respredict.synthetic import write_cohort
 
 MEN = 200_000
 CONCENTRATION = scheme("concentration")

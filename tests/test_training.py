@@ -326,7 +326,7 @@ def _path() -> str:
 def test_worsening_is_modelled_where_there_are_men_enough(in_trained, tmp_path):
     """With 3,500 simulated men the answer's worsening is his own; with 600 the base rate."""
     from respredict.scoring import Scorer
-    from respredict.simulate import write_cohort
+    from respredict.synthetic import write_cohort
     from tests.conftest import PUBLISHED_MAN
 
     write_cohort(tmp_path / "many.csv", 3500, seed=4)

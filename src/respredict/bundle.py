@@ -16,13 +16,10 @@ only if the reader says what its absence means.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import re
 import shutil
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from respredict.errors import BundleError, RegistryError
 from respredict.files import write_atomically
+from respredict.reproducible import reproducible
 
 if TYPE_CHECKING:
     from respredict.uncertainty.curved import CurvedRefits
@@ -58,8 +56,6 @@ _OPTIONAL = (
     "conformance.json",
 )
 _ABANDONED_SECONDS = 3600.0
-_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
-_ADDRESS = re.compile(r'(?<="__id__": )\d+|(?<="file": ")\d+(?=\.npy")|^\d+(?=\.npy$)')
 
 
 @dataclass(frozen=True)
@@ -199,7 +195,7 @@ def write_bundle(
     _sweep(bundles)
     folder = Path(tempfile.mkdtemp(prefix=".writing-", dir=bundles))
     try:
-        (folder / "model.skops").write_bytes(_reproducible(skops.io.dumps(pipeline)))
+        (folder / "model.skops").write_bytes(reproducible(skops.io.dumps(pipeline)))
         text = json.dumps({"format": FORMAT, **meta}, indent=1, sort_keys=True, allow_nan=False)
         (folder / "meta.json").write_text(text + "\n", encoding="utf-8")
         for name, content in _contents(extras or Extras()):
@@ -311,7 +307,7 @@ def _contents(extras: Extras) -> Iterator[tuple[str, bytes]]:
             (json.dumps(extras.support.as_dict(), allow_nan=False) + "\n").encode(),
         )
     if extras.worsening is not None:
-        yield "worsening.skops", _reproducible(skops.io.dumps(extras.worsening))
+        yield "worsening.skops", reproducible(skops.io.dumps(extras.worsening))
     if extras.worsening_refits is not None:
         yield "worsening_refits.npz", extras.worsening_refits.to_bytes()
     for name, told in extras.documents.items():
@@ -389,24 +385,3 @@ def set_champion(home: Path, told: Mapping[str, Any]) -> None:
         ``name``, ``version`` and ``digest``.
     """
     write_atomically(home / "champion.json", json.dumps(told, indent=1) + "\n")
-
-
-def _reproducible(archive: bytes) -> bytes:
-    """Return a skops archive without dates and memory addresses: one model, one digest.
-
-    skops names nodes and array files by the address they had; they are numbered here in
-    the order they appear instead.
-    """
-    with zipfile.ZipFile(io.BytesIO(archive)) as source:
-        members = {name: source.read(name) for name in source.namelist()}
-    schema = members.pop("schema.json").decode()
-    number = {old: str(i) for i, old in enumerate(dict.fromkeys(_ADDRESS.findall(schema)), start=1)}
-    schema = _ADDRESS.sub(lambda match: number[match[0]], schema)
-    renamed = {_ADDRESS.sub(lambda match: number[match[0]], n): d for n, d in members.items()}
-    fixed = io.BytesIO()
-    with zipfile.ZipFile(fixed, "w") as target:
-        for name, data in [("schema.json", schema.encode()), *sorted(renamed.items())]:
-            member = zipfile.ZipInfo(name, date_time=_ZIP_DATE)
-            member.compress_type = zipfile.ZIP_DEFLATED
-            target.writestr(member, data)
-    return fixed.getvalue()

@@ -18,7 +18,7 @@ from respredict.cohort import read_cohort
 from respredict.lifecycle.training import outcomes
 from respredict.lifecycle.updating import champion_coefficients
 from respredict.model.candidates import build_pipeline, matrix_columns
-from respredict.simulate import write_cohort
+from respredict.synthetic import write_cohort
 from respredict.validation.closed_test import closed_test
 from respredict.validation.paired import compare
 

@@ -15,7 +15,7 @@ from respredict.lifecycle.recipes import left_out, measured
 from respredict.lifecycle.registering import Fitted, register
 from respredict.lifecycle.subjects import read_subjects
 from respredict.model.candidates import build_candidate, matrix_columns
-from respredict.simulate import write_cohort
+from respredict.synthetic import write_cohort
 from respredict.uncertainty.kinds import refit
 
 

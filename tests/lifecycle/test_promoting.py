@@ -15,7 +15,7 @@ from respredict.errors import ConfigError, InputError, RegistryError
 from respredict.ledger.reading import Reader
 from respredict.lifecycle.changing import read_plan
 from respredict.lifecycle.promoting import mend, promote, propose, roll_back
-from respredict.simulate import write_cohort
+from respredict.synthetic import write_cohort
 
 
 def number(made, name):

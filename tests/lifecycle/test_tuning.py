@@ -26,7 +26,7 @@ from respredict.lifecycle.tuned import settings_toml
 from respredict.lifecycle.tuning import SPACE, tune
 from respredict.model.candidates import build_candidate
 from respredict.report.cards import card_page
-from respredict.simulate import write_cohort
+from respredict.synthetic import write_cohort
 from respredict.validation.running import candidates_of, compared
 from respredict.validation.selection import losses
 from respredict.validation.subjects import matrix_of

@@ -15,7 +15,7 @@ from respredict.lifecycle.updating import corrected_slope, update
 from respredict.lifecycle.versions import fitted_to
 from respredict.model.candidates import build_candidate, build_pipeline, matrix_columns
 from respredict.scoring import Scorer
-from respredict.simulate import write_cohort
+from respredict.synthetic import write_cohort
 from respredict.validation.closed_test import ClosedTest, closed_test
 from tests.conftest import PUBLISHED_MAN
 from tests.lifecycle.clinics import clinic

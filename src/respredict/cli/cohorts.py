@@ -38,7 +38,7 @@ def add_cohorts(add: Add) -> None:
 
 
 def _simulate(given: argparse.Namespace) -> int:
-    from respredict.simulate import SHIPPED_MEN, SHIPPED_SEED, write_cohort
+    from respredict.synthetic import SHIPPED_MEN, SHIPPED_SEED, write_cohort
 
     men = SHIPPED_MEN if given.men is None else given.men
     seed = SHIPPED_SEED if given.seed is None else given.seed

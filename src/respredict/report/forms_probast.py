@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from respredict.report.amounts import Amount
+from respredict.report.form_answers import NONE, PART, RUN, Answer, Answers
 from respredict.report.sentences import Parts, estimate, phrase
 from respredict.report.sources import Sources
 
 __all__ = ["probast_answers"]
-
-Answer = tuple[str, Parts, str]
-Answers = dict[str, Answer]
-
-RUN, PART, NONE = "from the run", "in part", "not applicable"
 
 
 def probast_answers(sources: Sources) -> Mapping[str, Answer]:

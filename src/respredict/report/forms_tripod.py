@@ -7,17 +7,15 @@ from typing import Any
 
 from respredict.outcome import SCHEMES
 from respredict.report.amounts import Amount
-from respredict.report.sentences import Parts, estimate, phrase
+from respredict.report.form_answers import NONE, PART, RUN, Answer, Answers
+from respredict.report.sentences import estimate, phrase
 from respredict.report.sources import Sources
 from respredict.report.terms import MODELS
 
 __all__ = ["tripod_answers"]
 
-Answer = tuple[str, Parts, str]
-Answers = dict[str, Answer]
 
 _UNSTATED = ("", "not stated")
-RUN, PART, NONE = "from the run", "in part", "not applicable"
 
 
 def tripod_answers(sources: Sources) -> Mapping[str, Answer]:

@@ -171,10 +171,6 @@ def _validate(
     sites = subjects.sites()
     out_of_fold = (selection.of_choice() if fixed is None else selection.p[:, index])[0]
     of = coefficients(fitted[index], men, candidates[index].columns, level=LEVEL)
-    if isinstance(of, str):
-        notices, of = (*notices, f"No table of coefficients: {of}."), ()
-    if searched := search_notice(settings.flat()):
-        notices = (*notices, searched)
     coarse = provenance["cohort"]["kind"] != "synthetic"
     return Report(
         settings=_asked(settings),
@@ -203,9 +199,15 @@ def _validate(
         transport=travelled.as_dict(sites[0]),
         worsening=worsening_section(subjects.worsened, men, settings, level=LEVEL, jobs=jobs,
                                     say=say),
-        shrinkage=tuple(one.as_dict() for one in of),
-        notices=notices,
+        shrinkage=() if isinstance(of, str) else tuple(one.as_dict() for one in of),
+        notices=(*notices, *_notices(of, settings)),
     )  # fmt: skip
+
+
+def _notices(of: object, settings: Settings) -> list[str]:
+    """Return what is to be noticed of the coefficients, and of a search before."""
+    absent = f"No table of coefficients: {of}." if isinstance(of, str) else ""
+    return [told for told in (absent, search_notice(settings.flat())) if told]
 
 
 def candidates_of(settings: Settings) -> tuple[Candidate, ...]:
