@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from respredict.audit.decisions import day_of, decision_entry
-from respredict.errors import LedgerConflictError, LedgerError, Problem
+from respredict.errors import LedgerConflictError, Problem
 from respredict.ledger.entry import Entry, Idempotency, Receipt
 from respredict.ledger.reading import Reader
 from respredict.ledger.record import new_id
-from respredict.ledger.writer import Ledger
+from respredict.ledger.remote import RemoteLedger
 from respredict.schema.request import Request, read_request
 from respredict.scoring import Scorer, Told
 from serving.answering import rule_of
@@ -29,7 +29,6 @@ __all__ = ["Asked", "Decider", "warm_up"]
 #: Men scored before other requests get their turn.
 _CHUNK = 25
 _WARM_UP = 40
-_LATE = "late"
 #: One of each kind: everything measured, a censored value, next to nothing known.
 _MEN: tuple[dict[str, Any], ...] = (
     {
@@ -79,12 +78,10 @@ class Decider:
 
     Parameters
     ----------
-    ledger : Ledger
+    ledger : RemoteLedger
         Open for appending.
     reader : Reader
         Of the same ledger.
-    seconds : float
-        How long an answer waits for its record.
 
     Attributes
     ----------
@@ -92,22 +89,9 @@ class Decider:
         Requests so far, those under way among them.
     """
 
-    def __init__(self, ledger: Ledger, reader: Reader, *, seconds: float) -> None:
-        self._ledger, self._reader, self._seconds = ledger, reader, seconds
-        self._loop = asyncio.get_running_loop()
-        self._waiting: dict[asyncio.Future[Any], float] = {}
+    def __init__(self, ledger: RemoteLedger, reader: Reader) -> None:
+        self._ledger, self._reader = ledger, reader
         self.asked = 0
-
-    def lag(self) -> tuple[int, float]:
-        """Return how many answers wait for their record, and for how long the oldest has.
-
-        Returns
-        -------
-        tuple of int and float
-            Count and seconds.
-        """
-        oldest = next(iter(self._waiting.values()), None)
-        return len(self._waiting), 0.0 if oldest is None else time.monotonic() - oldest
 
     async def decide(self, scorer: Scorer, man: Request, asked: Asked) -> bytes:
         """Answer one man.
@@ -136,7 +120,7 @@ class Decider:
         start = time.monotonic()
         self.asked += 1
         entry, told = _decision(scorer, man, asked.actor, asked.body)
-        receipt = await self._durably(self._ledger.append_async(entry, asked.idempotency()))
+        receipt = await self._ledger.append(entry, asked.idempotency())
         if receipt.repeated:
             (body,) = await asyncio.to_thread(self._recorded, [receipt])
         else:
@@ -191,7 +175,7 @@ class Decider:
             if row % _CHUNK == _CHUNK - 1:
                 await asyncio.sleep(0)
         if entries:
-            receipts = await self._many_durably(entries, asked.idempotency())
+            receipts = await self._ledger.append_many(entries, asked.idempotency())
             if receipts[0].repeated:
                 bodies = await asyncio.to_thread(self._recorded, receipts)
             else:
@@ -201,29 +185,6 @@ class Decider:
                 if not receipt.repeated:
                     decided(told.status, time.monotonic() - start)
         return b"[%b]" % b", ".join(rows)
-
-    async def _many_durably(
-        self, entries: list[Entry], idempotency: Idempotency | None
-    ) -> Sequence[Receipt]:
-        """Record in one commit; hashing many takes a while, so another thread does it."""
-        appended = await asyncio.to_thread(self._ledger.append_many, entries, idempotency)
-        receipts: Sequence[Receipt] = await self._durably(asyncio.wrap_future(appended))
-        return receipts
-
-    async def _durably(self, appended: asyncio.Future[Any]) -> Any:
-        """Wait until what is appended is durable, but no longer than a caller would."""
-        late = self._loop.call_later(self._seconds, appended.cancel, _LATE)
-        self._waiting[appended] = time.monotonic()
-        try:
-            return await appended
-        except asyncio.CancelledError as error:
-            if error.args != (_LATE,):
-                raise
-            msg = f"the ledger must answer in {self._seconds:g} s, got no answer. Try again."
-            raise LedgerError(msg, "locked") from error
-        finally:
-            late.cancel()
-            del self._waiting[appended]
 
     def _recorded(self, receipts: Sequence[Receipt]) -> list[bytes]:
         """Return the answers that were given before."""

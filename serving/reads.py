@@ -7,13 +7,11 @@ from collections.abc import Sequence
 
 from starlette.requests import Request
 
-from respredict.errors import LedgerError
 from respredict.ledger.entry import Entry
 from respredict.ledger.record import Record
 
 __all__ = ["actor_of", "note_read", "note_reads"]
 
-_SECONDS = 2.5
 _ABOUT_MEN = ("decision", "batch", "outcome", "amendment")
 
 
@@ -87,8 +85,4 @@ def note_reads(
 
 
 def _append(request: Request, entry: Entry) -> None:
-    try:
-        request.app.state.service.ledger.append_now(entry, timeout=_SECONDS)
-    except TimeoutError as error:
-        msg = f"the ledger must answer in {_SECONDS} s, got no answer. Try again."
-        raise LedgerError(msg, "locked") from error
+    request.app.state.service.ledger.append_now(entry)

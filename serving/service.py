@@ -23,7 +23,7 @@ from respredict.config import home
 from respredict.errors import LedgerConflictError, LedgerError, RespredictError
 from respredict.ledger.creation import create_ledger
 from respredict.ledger.reading import Reader
-from respredict.ledger.writer import Ledger, open_ledger
+from respredict.ledger.remote import RemoteLedger, open_remote
 from respredict.serving_settings import serving_settings
 from serving import metrics
 from serving.edge import Edge
@@ -98,10 +98,8 @@ class ResponseService:
         """Open the ledger, warm up, and start to watch ``champion.json``."""
         from serving.deciding import Decider, warm_up
 
-        self.ledger, self.reader = _open_ledger(self.home)
-        self.decider = Decider(
-            self.ledger, self.reader, seconds=max(0.25, _SETTINGS.timeout_seconds - 0.5)
-        )
+        self.ledger, self.reader = await _open_ledger(self.home)
+        self.decider = Decider(self.ledger, self.reader)
         await asyncio.to_thread(warm_up, self.scorer)
         self._tell_model()
         self._janitor = Janitor() if is_worker() else None
@@ -115,7 +113,7 @@ class ResponseService:
         self._looking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._looking
-        await asyncio.to_thread(self.ledger.close)
+        await self.ledger.close()
         self.reader.close()
 
     @bentoml.api(route="/v1/score", input_spec=_Read)
@@ -156,8 +154,7 @@ class ResponseService:
         """Follow the champion, tell how the ledger does, collect garbage."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            waiting, lag = self.decider.lag()
-            metrics.ledger_lag(waiting, lag)
+            metrics.ledger_lag(*self.ledger.lag())
             await self._follow()
             if self._janitor is not None:
                 self._janitor.look(self.decider.asked)
@@ -197,14 +194,19 @@ def _stamp(home: Path) -> tuple[int, int, int]:
     return found.st_mtime_ns, found.st_ino, found.st_size
 
 
-def _open_ledger(home: Path) -> tuple[Ledger, Reader]:
+async def _open_ledger(home: Path) -> tuple[RemoteLedger, Reader]:
     """Open the ledger to read and to append; refuse to serve without one."""
     try:
         reader = Reader(home)
-        return open_ledger(home, max_bytes=_SETTINGS.max_ledger_bytes or None), reader
+        ledger = await open_remote(
+            home,
+            seconds=max(0.25, _SETTINGS.timeout_seconds - 0.5),  # less than a caller waits
+            max_bytes=_SETTINGS.max_ledger_bytes or None,
+        )
     except LedgerError as error:
         msg = f"{error} Start the service with `respredict serve`, which creates the ledger."
         raise LedgerError(msg, error.reason) from error
+    return ledger, reader
 
 
 def _refusal(error: LedgerError | LedgerConflictError, request_id: str) -> tuple[int, bytes]:

@@ -105,4 +105,4 @@ def decide(home: Path, scorer: Scorer, asked: list[dict[str, Any]], actor: str =
                         pieces=told.pieces,
                     )
                 )
-            ledger.append_many(entries).result()
+            ledger.append_many(entries)

@@ -115,11 +115,10 @@ def record(home, scorer, requests, change=lambda _: None) -> list[int]:
         change(answer)
     digest = scorer.bundle.digest
     with open_ledger(home) as ledger:
-        futures = [
-            ledger.append_many([entry(r, a, digest)])
+        return [
+            ledger.append(entry(r, a, digest)).sequence
             for r, a in zip(requests, answers, strict=True)
         ]
-        return [future.result()[0].sequence for future in futures]
 
 
 def decisions(home, which: str = "all") -> list:
@@ -198,7 +197,7 @@ def test_a_decision_is_judged_by_its_own_day(home, scorer):
                 kind="decision", actor="key-1", model=made.model, request=made.request,
                 answer=made.answer, id=uuid.UUID(int=name),
             )  # fmt: skip
-            ledger.append_now(named)
+            ledger.append(named)
         assert ("stale_labs" in json.dumps(answer["cautions"])) is old
 
     assert {one.state for one in replay(home, decisions(home), actor="Ada")} == {"identical"}
@@ -211,7 +210,7 @@ def test_what_computed_the_answer_is_told_where_it_changed(home, scorer):
     made = entry(men(1)[0], answer, scorer.bundle.digest)
     for computed in (Text.of(json.dumps(former).encode()), environment_text(), None):
         with open_ledger(home) as ledger:
-            ledger.append_now(dataclasses.replace(made, id=new_id(), environment=computed))
+            ledger.append(dataclasses.replace(made, id=new_id(), environment=computed))
     changed, same, unknown = replay(home, decisions(home), actor="Ada")
 
     assert changed.why == (
@@ -246,7 +245,7 @@ def test_a_request_that_is_refused_now_is_told_with_the_reason(home, scorer):
     """What cannot be rescored is no difference of numbers, and no crash."""
     answer = scorer.score(men(1)[0])
     with open_ledger(home) as ledger:
-        ledger.append_now(entry({"age": 34, "lh": 3}, answer, scorer.bundle.digest))
+        ledger.append(entry({"age": 34, "lh": 3}, answer, scorer.bundle.digest))
     (told,) = replay(home, decisions(home), actor="Ada")
 
     assert told.state == "refused"
@@ -256,7 +255,7 @@ def test_a_request_that_is_refused_now_is_told_with_the_reason(home, scorer):
 def test_a_decision_that_is_no_json_is_damage(home, scorer):
     """A record that nobody can read as a decision says so."""
     with open_ledger(home) as ledger:
-        ledger.append_now(Entry(kind="decision", actor="key-1", request=b"{}", answer=b"no"))
+        ledger.append(Entry(kind="decision", actor="key-1", request=b"{}", answer=b"no"))
     with pytest.raises(LedgerDamageError, match="a decision must be JSON"):
         replay(home, decisions(home), actor="Ada")
 
@@ -699,7 +698,7 @@ def test_a_table_that_scores_otherwise_now_says_what_changed(home, capsys, table
         environment=Text.of(json.dumps(former).encode()),
     )  # fmt: skip
     with open_ledger(home) as ledger:
-        sequence = ledger.append_now(made).sequence
+        sequence = ledger.append(made).sequence
     code, out = run(capsys, "audit", "replay", sequence)
 
     assert code == 1
@@ -777,11 +776,10 @@ def test_what_is_done_with_keys_is_recorded(home):
 
 
 def test_a_note_stands_beside_its_decision_and_goes_with_it(decided, capsys):
-    """Who disagrees, because of what; through the open ledger or the home."""
+    """Who disagrees, because of what; gone when the man is erased."""
     first, second = decisions(decided)[:2]
     record_note(decided, about=first.sequence, text=" I disagree: azoospermia. ", actor="Ada")
-    with open_ledger(decided) as ledger:
-        record_note(ledger, about=first.sequence, text="ü" * 2000, actor="Bo")
+    record_note(decided, about=first.sequence, text="ü" * 2000, actor="Bo")
     with Reader(decided) as reader:
         notes = notes_about(reader, first.sequence)
         assert notes_about(reader, second.sequence) == []
@@ -840,4 +838,4 @@ def record_all(home, scorer, requests) -> None:
     entries = [entry(r, a, scorer.bundle.digest) for r, a in zip(requests, answers, strict=True)]
     with open_ledger(home) as ledger:
         for i in range(0, len(entries), 1000):
-            ledger.append_many(entries[i : i + 1000]).result()
+            ledger.append_many(entries[i : i + 1000])

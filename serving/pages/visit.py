@@ -131,7 +131,7 @@ def _noted(request: Request, text: str) -> Response:
     problem = None
     if not any(told.text == text and told.actor == actor for told in known):
         try:
-            record_note(service.ledger, about=record.sequence, text=text, actor=actor)
+            record_note(service.home, about=record.sequence, text=text, actor=actor)
         except InputError as error:
             problem = error.problems[0]
     return _result(request, answer, record.payload.request, problem=problem, text=text)

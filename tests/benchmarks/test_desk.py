@@ -69,7 +69,7 @@ def _decide(home, scorer, men):
     with open_ledger(home) as ledger:
         for start in range(0, DECISIONS // 2, 500):
             entries = [_renamed(*told[n % MEN]) for n in range(start, start + 500)]
-            ledger.append_many(entries).result()
+            ledger.append_many(entries)
 
 
 def _renamed(entry, before):

@@ -16,7 +16,7 @@ import pytest
 
 from respredict.ledger.reading import Reader
 from respredict.ledger.verify import verify
-from tests.serving_process.running import MAN, Running, free_port, gone, own_home
+from tests.serving_process.running import MAN, Running, children, family, free_port, gone, own_home
 
 pytestmark = pytest.mark.prove
 
@@ -54,9 +54,15 @@ def kill_worker(service: Running) -> list[int]:
 
 
 def kill_tree(service: Running) -> list[int]:
-    for pid in [service.pid, *service.workers()]:
+    for pid in family(service.pid):
         os.kill(pid, signal.SIGKILL)
     return []
+
+
+def kill_writer(service: Running) -> list[int]:
+    (killed,) = children(service.workers()[0])
+    os.kill(killed, signal.SIGKILL)
+    return [killed]
 
 
 def cpu(pids: list[int]) -> float:
@@ -66,7 +72,7 @@ def cpu(pids: list[int]) -> float:
 
 
 def end(pids: list[int]) -> None:
-    """Leave no worker behind, also where the test fails."""
+    """Leave nobody behind, also where the test fails."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -82,20 +88,20 @@ def one_kill(
         caller.start()
     try:
         time.sleep(0.6)
-        workers = service.workers()
-        assert len(workers) == WORKERS
+        there = family(service.pid)
+        assert len(there) == 1 + 2 * WORKERS  # each worker has a writer
         start = time.monotonic()
         before = len(answered)
         killed = kill(service)
-        if killed:  # a worker alone: another takes its place, and the rest goes on meanwhile
-            while len(set(service.workers()) - set(killed)) < WORKERS:
+        if killed:  # another takes its place, and the rest goes on meanwhile
+            while len(set(family(service.pid)) - set(killed)) < len(there):
                 assert time.monotonic() - start < 10, service.output()
                 time.sleep(0.02)
             while len(answered) == before:
                 assert time.monotonic() - start < 10, service.output()
                 time.sleep(0.02)
         else:
-            while not all(map(gone, workers)):
+            while not all(map(gone, there)):
                 assert time.monotonic() - start < 10
                 time.sleep(0.02)
         return time.monotonic() - start
@@ -106,9 +112,9 @@ def one_kill(
 
 
 def test_no_kill_loses_an_answer(in_trained, tmp_path):
-    """The parent, a worker and the whole tree in turn, 20 in all, on one port."""
+    """The parent, a worker, what writes for it and the whole tree in turn, 20 in all, one port."""
     home, port = own_home(in_trained["home"], tmp_path), free_port()
-    kills = [kill_parent, kill_worker, kill_tree]
+    kills = [kill_parent, kill_worker, kill_tree, kill_writer]
     answered: list[bytes] = []
     starts, took = [], {kill.__name__: [] for kill in kills}
     for i in range(KILLS):
@@ -118,11 +124,11 @@ def test_no_kill_loses_an_answer(in_trained, tmp_path):
                 (time.monotonic() - service.began, cpu([service.pid, *service.workers()]))
             )
             service.wait_for_workers(WORKERS)
-            workers = service.workers()
+            there = family(service.pid)
             try:
                 took[kill.__name__].append(one_kill(service, kill, answered))
             finally:
-                end([*workers, *service.workers()])
+                end([*there, *family(service.pid)])
     slowest, dearest = (max(times) for times in zip(*starts, strict=True))
     print(f"\n{KILLS} kills, {len(answered)} answers; load of the machine {os.getloadavg()[0]:.1f}")
     print(f"ready again in at most {slowest:.1f} s, of {dearest:.1f} s of processor time")

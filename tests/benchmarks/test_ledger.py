@@ -18,7 +18,6 @@ import sqlite3
 import statistics
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -29,6 +28,7 @@ from respredict.ledger.entry import Entry, Text
 from respredict.ledger.erasure import erase
 from respredict.ledger.filtering import Filter
 from respredict.ledger.reading import Reader
+from respredict.ledger.remote import open_remote
 from respredict.ledger.sizes import size
 from respredict.ledger.verify import Follower, verify
 from respredict.ledger.writer import open_ledger
@@ -38,27 +38,28 @@ pytestmark = pytest.mark.prove
 
 MEN = 100_000
 
-#: A process with some clients; prints each receipt, and at the end the latencies.
+#: A process with some clients; prints each receipt and how long it took.
 CLIENTS = """
-import os, sys, threading, time
+import asyncio, os, sys, time
 from pathlib import Path
 from respredict.ledger.entry import Entry
-from respredict.ledger.writer import open_ledger
+from respredict.ledger.remote import open_remote
 home, clients, each = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 out = os.open(sys.argv[4], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-def client():
+async def client(k, ledger):
     for n in range(each):
         began = time.perf_counter()
         entry = Entry(kind="decision", actor="key-1", model="sha256:" + "a" * 64, risk=0.4,
                       request=os.urandom(700), answer=os.urandom(2600), status="scored",
-                      pseudonym=f"man-{os.getpid()}-{n}")
-        receipt = ledger.append_now(entry)
+                      pseudonym=f"man-{os.getpid()}-{k}-{n}")
+        receipt = await ledger.append(entry)
         told = f"ack {receipt.sequence} {receipt.hash} {time.perf_counter() - began}\\n"
         os.write(out, told.encode())
-with open_ledger(home) as ledger:
-    threads = [threading.Thread(target=client) for _ in range(clients)]
-    for thread in threads: thread.start()
-    for thread in threads: thread.join()
+async def main():
+    ledger = await open_remote(home)
+    await asyncio.gather(*(client(k, ledger) for k in range(clients)))
+    await ledger.close()
+asyncio.run(main())
 """
 
 
@@ -66,7 +67,7 @@ def clients(
     home, out, number: int, each: int, *before: str, script: str = CLIENTS
 ) -> subprocess.Popen:
     command = [sys.executable, "-c", script, str(home), str(number), str(each), str(out)]
-    return subprocess.Popen([*before, *command], cwd=ROOT)
+    return subprocess.Popen([*before, *command], cwd=ROOT, start_new_session=True)
 
 
 def acknowledged(out) -> list[tuple[int, str, float]]:
@@ -88,7 +89,7 @@ def large(tmp_path_factory):
     draw = random.Random(1)
     with open_ledger(home) as ledger:
         for start in range(0, MEN, 500):
-            ledger.append_many([man(n, draw) for n in range(start, start + 500)]).result()
+            ledger.append_many([man(n, draw) for n in range(start, start + 500)])
     return home
 
 
@@ -120,7 +121,7 @@ def test_one_who_waits_gets_most_of_the_disks_syncs(home, tmp_path):
             began = time.perf_counter()
             for entry in entries:
                 start = time.perf_counter()
-                ledger.append_now(entry)
+                ledger.append(entry)
                 took.append(time.perf_counter() - start)
             seconds["ledger"] += time.perf_counter() - began
             began = time.perf_counter()
@@ -140,20 +141,21 @@ def test_eight_who_wait_share_the_syncs(home, tmp_path):
     draw, took, each = random.Random(2), [], 500
     entries = [[man(n, draw) for n in range(each)] for _ in range(8)]
 
-    def client(mine) -> None:
+    async def client(ledger, mine) -> None:
         for entry in mine:
             began = time.perf_counter()
-            ledger.append_now(entry)
+            await ledger.append(entry)
             took.append(time.perf_counter() - began)
 
-    with open_ledger(home) as ledger:
+    async def clients() -> tuple[float, int]:
+        ledger = await open_remote(home)
         began = time.perf_counter()
-        threads = [threading.Thread(target=client, args=(mine,)) for mine in entries]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        rate, commits = 8 * each / (time.perf_counter() - began), ledger.commits
+        await asyncio.gather(*(client(ledger, mine) for mine in entries))
+        rate = 8 * each / (time.perf_counter() - began)
+        await ledger.close()
+        return rate, ledger.commits
+
+    rate, commits = asyncio.run(clients())
     with contextlib.closing(plain(tmp_path / "plain.db")) as peer:
         began = time.perf_counter()
         for entry in entries[0]:
@@ -186,7 +188,7 @@ async def served(ledger, requests: int, callers: int, rounds: int) -> None:
             await asyncio.sleep(0)
             spin(rounds)
             if ledger is not None:
-                await ledger.append_async(Entry(
+                await ledger.append(Entry(
                     kind="decision", actor="key-1", model="sha256:" + "a" * 64, request=asked,
                     answer=(told, text, told), pseudonym="man-7", risk=0.4, status="scored",
                 ))  # fmt: skip
@@ -201,19 +203,24 @@ def test_what_the_ledger_costs_a_busy_event_loop(home):
     spin(rounds)
     rounds = int(rounds * 1e-3 / (time.process_time() - began))
     found: dict[str, list[tuple[float, float]]] = {"with": [], "without": []}
-    with open_ledger(home) as ledger:
+
+    async def in_turns() -> int:
+        ledger = await open_remote(home)
         for _ in range(5):
             for name, of in (("without", None), ("with", ledger)):
                 began, cpu = time.perf_counter(), time.process_time()
-                asyncio.run(served(of, 1500, 8, rounds))
+                await served(of, 1500, 8, rounds)
                 seconds = time.perf_counter() - began
                 found[name].append((seconds / 1500, (time.process_time() - cpu) / 1500))
-        commits = ledger.commits
+        await ledger.close()
+        return ledger.commits
+
+    commits = asyncio.run(in_turns())
     (bare, bare_cpu), (kept, kept_cpu) = (
         tuple(min(of) for of in zip(*found[name], strict=True)) for name in ("without", "with")
     )
     print(f"\n8 callers: {1 / bare:,.0f} requests/s without the ledger, {1 / kept:,.0f} with, "
-          f"{1 - bare / kept:.0%} fewer; {(kept_cpu - bare_cpu) * 1e6:.0f} us of CPU a decision, "
+          f"{1 - bare / kept:.0%} fewer; {(kept_cpu - bare_cpu) * 1e6:.0f} us of its CPU each, "
           f"{5 * 1500 / commits:.1f} a commit")  # fmt: skip
     assert kept_cpu < 1.5 * bare_cpu
     assert commits < 5 * 1500 / 2
@@ -272,7 +279,7 @@ def test_twenty_kills_lose_nothing_that_was_acknowledged(home, tmp_path):
         running = [clients(home, out, 4, 100_000) for _ in range(2)]
         time.sleep(0.4 + draw.random() * 0.2)
         for process in running:
-            process.send_signal(signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     verdict = verify(home)
     assert verdict.ok, verdict
@@ -318,7 +325,7 @@ def test_a_small_disk_that_fills_refuses_and_resumes(tmp_path):
 
         def fill() -> None:
             while True:
-                answered.append(ledger.append_now(man(0, draw)))
+                answered.append(ledger.append(man(0, draw)))
 
         with open_ledger(disk / "home") as ledger:
             ballast.write_bytes(bytes(900_000))
@@ -326,7 +333,7 @@ def test_a_small_disk_that_fills_refuses_and_resumes(tmp_path):
                 fill()
             assert error.value.reason == "full"
             ballast.unlink()
-            assert ledger.append_now(man(0, draw)).sequence == len(answered) + 2
+            assert ledger.append(man(0, draw)).sequence == len(answered) + 2
         assert verify(disk / "home").ok
         print(f"\na disk of 2 MB filled after {len(answered)} decisions, and went on when freed")
     finally:

@@ -47,16 +47,16 @@ def whole(tmp_path_factory):
     create_ledger(home)
     with open_ledger(home) as ledger:
         for n in range(1, 11):  # sequences 2 to 11
-            ledger.append_now(decision(n), Idempotency(f"request-{n}", b"body %d" % n))
-        ledger.append_now(Entry(kind="key", actor="ops", answer=b'{"created":"key-2"}'))
+            ledger.append(decision(n), Idempotency(f"request-{n}", b"body %d" % n))
+        ledger.append(Entry(kind="key", actor="ops", answer=b'{"created":"key-2"}'))
         note = Entry(kind="amendment", actor="ops", about=3, answer=b"a note on man-0002")
-        ledger.append_now(note)
-        ledger.append_now(Entry(kind="outcome", actor="key-1", about=4, answer=b"improved"))
+        ledger.append(note)
+        ledger.append(Entry(kind="outcome", actor="key-1", about=4, answer=b"improved"))
     rotate_key(home, actor="ops", reason="yearly")
     erase(home, pseudonym="man-0002", actor="ops", reason="asked for")
     with open_ledger(home) as ledger:
         for n in range(11, 16):
-            ledger.append_now(decision(n))
+            ledger.append(decision(n))
     checkpoint_now(home)
     return home
 

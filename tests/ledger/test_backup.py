@@ -23,7 +23,7 @@ def backed(home, tmp_path):
     """Return a home with five decisions, and its backup."""
     with open_ledger(home) as ledger:
         for n in range(1, 6):
-            ledger.append_now(decision(n))
+            ledger.append(decision(n))
         made = backup(home, tmp_path / "backup.db")
     assert (made.sequence, made.file) == (6, tmp_path / "backup.db")
     return home, made.file
@@ -32,7 +32,7 @@ def backed(home, tmp_path):
 def append(home, *men):
     with open_ledger(home) as ledger:
         for n in men:
-            ledger.append_now(decision(n))
+            ledger.append(decision(n))
 
 
 def test_a_backup_is_one_file_that_verifies(backed):
@@ -82,9 +82,9 @@ def test_a_running_writer_goes_on_behind_a_restore(backed):
     """It appends to what was restored, without being told."""
     home, file = backed
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(7))
+        ledger.append(decision(7))
         restore(file, home, actor="ops", reason="test", force=True)
-        assert ledger.append_now(decision(8)).sequence == 8
+        assert ledger.append(decision(8)).sequence == 8
     assert verify(home).ok
 
 

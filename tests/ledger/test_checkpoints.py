@@ -24,7 +24,7 @@ def test_a_thousand_records_are_signed(home):
     """In the same commit as the thousandth, and beside the ledger."""
     with open_ledger(home) as ledger:
         for start in range(0, 2100, 300):
-            ledger.append_many([decision(n) for n in range(start, start + 300)]).result()
+            ledger.append_many([decision(n) for n in range(start, start + 300)])
         with Reader(home) as reader:
             found = reader.find(Filter(kind="checkpoint"), payloads=True).records
         assert [record.sequence for record in found] == [1202]
@@ -35,10 +35,11 @@ def test_a_thousand_records_are_signed(home):
 
 def test_ten_minutes_with_news_are_signed_by_an_idle_writer(home, monkeypatch):
     """And nothing is signed when there is no news."""
-    monkeypatch.setattr("respredict.ledger.checkpoints.SECONDS", 0)
-    monkeypatch.setattr("respredict.ledger.writer.IDLE_SECONDS", 0.02)
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(1))
+        ledger.append(decision(1))
+        ledger.tend(closing=False)
+        monkeypatch.setattr("respredict.ledger.checkpoints.SECONDS", 0)
+        ledger.tend(closing=False)
         with Reader(home) as reader:
             assert reader.find(Filter(kind="checkpoint")).records[0].sequence == 3
     assert checkpoint_now(home) is None
@@ -48,7 +49,7 @@ def test_ten_minutes_with_news_are_signed_by_an_idle_writer(home, monkeypatch):
 def test_closing_signs_what_is_new(home):
     """A service that stops leaves its last records signed."""
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(1))
+        ledger.append(decision(1))
     with open_ledger(home):
         pass
     assert [line.sequence for line in lines(home)] == [2]
@@ -59,10 +60,10 @@ def test_checkpoints_and_the_public_key_are_carried_elsewhere(tmp_path, monkeypa
     home, elsewhere = tmp_path / "home", tmp_path / "mount" / "elsewhere"
     create_ledger(home)
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(1))
+        ledger.append(decision(1))
     monkeypatch.setenv("RESPREDICT_CHECKPOINT_DIR", str(elsewhere))
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(2))
+        ledger.append(decision(2))
     assert lines(elsewhere) == lines(home)
     assert len(lines(home)) == 2
     assert read_public_key(elsewhere / "checkpoint.pub") == lines(home)[0].key
@@ -76,8 +77,8 @@ def test_a_folder_that_cannot_be_written_is_a_problem_not_a_refusal(home, tmp_pa
     blocked.write_text("", encoding="utf-8")
     monkeypatch.setenv("RESPREDICT_CHECKPOINT_DIR", str(blocked))
     with open_ledger(home) as ledger:
-        ledger.append_many([decision(n) for n in range(1000)]).result()
-        ledger.append_now(decision(1))
+        ledger.append_many([decision(n) for n in range(1000)])
+        ledger.append(decision(1))
         assert "checkpoints must reach" in ledger.problem
     assert lines(home)
 
@@ -90,7 +91,7 @@ def test_a_folder_of_another_ledger_is_left_alone(home, whole, tmp_path, monkeyp
     before = (elsewhere / "checkpoints.jsonl").read_bytes()
     monkeypatch.setenv("RESPREDICT_CHECKPOINT_DIR", str(elsewhere))
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(1))
+        ledger.append(decision(1))
     assert "must be of this ledger, got another's" in ledger.problem
     assert (elsewhere / "checkpoints.jsonl").read_bytes() == before
 
@@ -98,12 +99,12 @@ def test_a_folder_of_another_ledger_is_left_alone(home, whole, tmp_path, monkeyp
 def test_half_a_line_that_a_crash_left_is_written_again(home):
     """The file holds whole lines only."""
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(1))
+        ledger.append(decision(1))
     file = home / "checkpoints.jsonl"
     whole = file.read_bytes()
     file.write_bytes(whole[:-30])
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(2))
+        ledger.append(decision(2))
     assert file.read_bytes().startswith(whole)
     assert len(lines(home)) == 2
 
@@ -115,7 +116,7 @@ def test_without_its_key_nothing_is_signed_and_that_is_said(home, content):
     if content:
         (home / "checkpoint.key").write_bytes(content)
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(1))
+        ledger.append(decision(1))
     assert "checkpoint.key must" in ledger.problem
     with pytest.raises(LedgerDamageError, match=r"checkpoint.key must"):
         checkpoint_now(home)

@@ -39,12 +39,12 @@ def test_an_erased_man_is_in_no_file_and_the_chain_holds(home):
     """With his notes, his outcome and what was read of him; the others stay."""
     with open_ledger(home) as ledger:
         for n in range(1, 40):
-            ledger.append_now(decision(n), Idempotency(f"key-{n}", b"body of man-%04d" % n))
+            ledger.append(decision(n), Idempotency(f"key-{n}", b"body of man-%04d" % n))
         about = {"about": 8, "actor": "ops"}
-        ledger.append_now(Entry(kind="outcome", answer=b"man-0007 improved", **about))
-        ledger.append_now(Entry(kind="amendment", answer=b"man-0007 called", **about))
+        ledger.append(Entry(kind="outcome", answer=b"man-0007 improved", **about))
+        ledger.append(Entry(kind="amendment", answer=b"man-0007 called", **about))
         read = Entry(kind="read", request=b"?pseudonym=man-0007", pseudonym="man-0007", actor="a")
-        ledger.append_now(read)
+        ledger.append(read)
         checkpoint_now(home)
         assert occurrences(home, "man-0007") > 5
         done = erase(home, pseudonym="man-0007", actor="ops", reason="asked for")
@@ -52,7 +52,7 @@ def test_an_erased_man_is_in_no_file_and_the_chain_holds(home):
         assert not done.pending
         assert occurrences(home, "man-0007") == 0
         assert occurrences(home, "man-0008") > 0
-        ledger.append_now(decision(50))
+        ledger.append(decision(50))
     verdict = verify(home, public_key=home / "checkpoint.pub")
     assert verdict.ok, verdict
     assert verdict.erased == 4
@@ -77,7 +77,7 @@ def test_half_of_many_men_leave_nothing_behind(home):
                     decision(n, pseudonym=name, answer=name.encode() + bytes(draw.randrange(9000)))
                     for n, name in enumerate(names[start : start + 20], start)
                 ]
-            ).result()
+            )
     gone = draw.sample(names, 60)
     for name in gone:
         assert not erase(home, pseudonym=name, actor="ops", reason="asked for").pending
@@ -92,7 +92,7 @@ def test_an_erasure_is_pending_while_somebody_reads(home, monkeypatch):
     """The log keeps what an open reader may ask for; it goes when he ends, and that is said."""
     monkeypatch.setattr("respredict.ledger.erasure.READERS_WAIT", 0.05)
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(1))
+        ledger.append(decision(1))
     with contextlib.closing(read_only(home)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM record").fetchall()
@@ -109,23 +109,25 @@ def test_an_erasure_is_pending_while_somebody_reads(home, monkeypatch):
 
 def test_a_running_writer_finishes_what_was_pending(home, monkeypatch):
     """Nobody needs to remember it."""
-    monkeypatch.setattr("respredict.ledger.writer.IDLE_SECONDS", 0.05)
     monkeypatch.setattr("respredict.ledger.erasure.READERS_WAIT", 0.05)
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(1))
+        ledger.append(decision(1))
         with contextlib.closing(read_only(home)) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT * FROM record").fetchall()
             assert erase(home, pseudonym="man-0001", actor="o", reason="r").pending
-    assert not is_pending(home)
+            ledger.tend(closing=False)
+            assert is_pending(home)
+        ledger.tend(closing=False)
+        assert not is_pending(home)
     assert occurrences(home, "man-0001") == 0
 
 
 def test_one_decision_can_be_erased_and_twice_is_once(home):
     """The second time there is nothing left, and nothing is recorded."""
     with open_ledger(home) as ledger:
-        name = ledger.append_now(decision(1)).id
-        ledger.append_now(decision(1))
+        name = ledger.append(decision(1)).id
+        ledger.append(decision(1))
     done = erase(home, decision=name, actor="ops", reason="asked for")
     assert done.sequences == (2,)
     again = erase(home, decision=name, actor="ops", reason="asked for")

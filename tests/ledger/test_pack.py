@@ -188,7 +188,7 @@ def test_another_key_vouches_for_nothing(pack, tmp_path):
 def test_a_pack_is_sealed_when_no_checkpoint_follows(home, tmp_path):
     """The last records are signed first, or the pack says that they are not."""
     with open_ledger(home) as ledger:
-        last = ledger.append_now(decision(1)).sequence
+        last = ledger.append(decision(1)).sequence
         loose = write_pack(home, [last], tmp_path / "loose.zip", seal=False)
         assert not loose.sealed
         with pytest.raises(PackError, match="linked to no checkpoint"):
@@ -204,7 +204,7 @@ def test_a_key_from_before_a_rotation_still_vouches(home, tmp_path):
     for n in range(2):
         rotate_key(home, actor="ops", reason=f"year {n}")
     with open_ledger(home) as ledger:
-        sequence = ledger.append_now(decision(1)).sequence
+        sequence = ledger.append(decision(1)).sequence
     checkpoint_now(home)
     made = write_pack(home, [sequence], tmp_path / "pack.zip")
     for key in (first, home / "checkpoint.pub"):

@@ -95,7 +95,7 @@ def test_a_reader_sees_what_is_appended_and_a_ledger_that_was_moved(home):
     """It keeps no state of its own."""
     with open_ledger(home) as ledger, Reader(home) as reader:
         assert reader.head()[0] == 1
-        ledger.append_now(decision(1))
+        ledger.append(decision(1))
         assert reader.head()[0] == 2
         (home / "ledger.db").rename(home / "elsewhere.db")
         with pytest.raises(LedgerError, match="got missing"):
@@ -108,7 +108,7 @@ def test_static_texts_are_stored_once(home):
     """A decision that quotes them costs what is its own."""
     long = decision(1).answer[1]
     with open_ledger(home) as ledger:
-        ledger.append_many([decision(n) for n in range(200)]).result()
+        ledger.append_many([decision(n) for n in range(200)])
     measured = size(home)
     assert measured.texts == 2
     assert measured.text_bytes == len(long.content) + len(ENVIRONMENT.content)
@@ -120,9 +120,9 @@ def test_static_texts_are_stored_once(home):
 def test_a_note_is_attached_to_its_decision(home):
     """An amendment names the record it is about, and leaves it as it was."""
     with open_ledger(home) as ledger:
-        first = ledger.append_now(decision(1))
+        first = ledger.append(decision(1))
         note = Entry(kind="amendment", actor="ops", about=first.sequence, answer=b"wrong unit")
-        ledger.append_now(note)
+        ledger.append(note)
     with Reader(home) as reader:
         (found,) = reader.find(Filter(about=first.sequence), payloads=True).records
         assert (found.kind, found.payload.answer) == ("amendment", b"wrong unit")

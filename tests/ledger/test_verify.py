@@ -318,7 +318,7 @@ def test_a_rewritten_chain_without_its_checkpoints_shows_against_one_kept_outsid
     """Inside, all looks well, and the verdict says what it cannot know; outside, it shows."""
     with open_ledger(home) as ledger:
         for n in range(1, 6):
-            ledger.append_now(decision(n))
+            ledger.append(decision(n))
     outside = shutil.copy(home / "checkpoints.jsonl", tmp_path / "outside.jsonl")
     tamper(home, ("UPDATE record SET actor = 'x' WHERE sequence = ?", 4))
     cut(home, tamper, 6)
@@ -338,7 +338,7 @@ def test_a_chain_rewritten_with_another_key_shows_against_the_public_key(tmp_pat
     for name in ("true", "false"):
         create_ledger(tmp_path / name)
         with open_ledger(tmp_path / name) as ledger:
-            ledger.append_now(decision(1))
+            ledger.append(decision(1))
     true, false = tmp_path / "true", tmp_path / "false"
     assert verify(false).ok
     verdict = verify(false, public_key=true / "checkpoint.pub")
@@ -394,7 +394,7 @@ def test_a_rotated_key_is_believed_from_the_first_one_on(home, tmp_path):
     """A public key kept outside vouches for those that it, in turn, signed."""
     first = shutil.copy(home / "checkpoint.pub", tmp_path / "first.pub")
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(1))
+        ledger.append(decision(1))
     rotate_key(home, actor="ops", reason="yearly")
     checkpoint_now(home)
     for key in (first, home / "checkpoint.pub"):
@@ -571,7 +571,7 @@ def test_following_reads_what_is_new_and_says_what_it_did_not_read(copy):
     assert first == verify(copy)
     with open_ledger(copy) as ledger:
         for n in range(3):
-            ledger.append_now(decision(n), Idempotency(f"later-{n}", b"body"))
+            ledger.append(decision(n), Idempotency(f"later-{n}", b"body"))
     erase(copy, pseudonym="man-0005", actor="ops", reason="asked for")
     again, whole = follower.verify(), verify(copy)
     assert again.records == whole.records > first.records
@@ -600,7 +600,7 @@ def test_following_finds_damage_behind_what_it_has_read(copy, tamper, statement)
     assert follower.verify().ok
     with open_ledger(copy) as ledger:
         for n in range(3):
-            ledger.append_now(decision(n), Idempotency(f"later-{n}", b"body"))
+            ledger.append(decision(n), Idempotency(f"later-{n}", b"body"))
     tamper(copy, (statement,))
     found = follower.verify()
     assert not found.ok
@@ -630,7 +630,7 @@ def test_a_chain_is_read_apart_and_its_progress_told(whole, monkeypatch):
 def test_progress_is_told_by_whoever_reads(home, monkeypatch):
     """Every 2,000 records, by this process or another."""
     with open_ledger(home) as ledger:
-        ledger.append_many([decision(n) for n in range(4_500)]).result()
+        ledger.append_many([decision(n) for n in range(4_500)])
     for apart in (False, True):
         told: list[int] = []
         assert verify(home, apart=apart, tell=told.append).ok

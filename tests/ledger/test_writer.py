@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import fcntl
@@ -15,7 +14,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -24,10 +22,9 @@ import pytest
 from respredict.errors import LedgerConflictError, LedgerError
 from respredict.ledger import store
 from respredict.ledger.backup import backup, restore
-from respredict.ledger.chain import seal
+from respredict.ledger.chain import seal, seal_all
 from respredict.ledger.creation import create_ledger, writing
 from respredict.ledger.entry import Entry, Idempotency
-from respredict.ledger.locking import exclusive
 from respredict.ledger.reading import Reader
 from respredict.ledger.record import new_id
 from respredict.ledger.store import connect, read_only
@@ -45,7 +42,7 @@ from respredict.ledger.writer import open_ledger
 with open_ledger(Path(sys.argv[1])) as ledger:
     for n in range(int(sys.argv[2])):
         entry = Entry(kind="decision", actor="key-1", answer=b"x" * 3000, pseudonym=f"man-{n}")
-        receipt = ledger.append_now(entry)
+        receipt = ledger.append(entry)
         print(receipt.sequence, receipt.hash, flush=True)
 """
 
@@ -66,7 +63,7 @@ def test_a_receipt_names_the_record_and_its_commit(home):
     """Sequence, id and hash are those of the chain; every append is a commit of its own."""
     name = new_id()
     with open_ledger(home) as ledger:
-        receipts = [ledger.append_now(decision(1, id=name)), ledger.append_now(decision(2))]
+        receipts = [ledger.append(decision(1, id=name)), ledger.append(decision(2))]
         assert [r.commit for r in receipts] == [1, 2]
         assert ledger.commits == 2
     assert [r.sequence for r in receipts] == [2, 3]
@@ -80,19 +77,9 @@ def test_a_receipt_names_the_record_and_its_commit(home):
 def test_entries_handed_over_together_are_one_commit(home):
     """A batch is recorded in order, whole, in one commit."""
     with open_ledger(home) as ledger:
-        receipts = ledger.append_many([decision(n) for n in range(50)]).result()
+        receipts = ledger.append_many([decision(n) for n in range(50)])
         assert [r.sequence for r in receipts] == list(range(2, 52))
         assert {r.commit for r in receipts} == {1}
-
-
-def test_what_waits_is_one_commit(home):
-    """While one commit is held up, the others gather and share the next."""
-    with open_ledger(home) as ledger, exclusive(home):
-        futures = [ledger.append(decision(n)) for n in range(20)]
-        time.sleep(0.05)
-        assert not any(future.done() for future in futures)
-    assert [future.result().sequence for future in futures] == list(range(2, 22))
-    assert ledger.commits <= 2
 
 
 def test_every_connection_syncs_every_commit(home):
@@ -104,29 +91,11 @@ def test_every_connection_syncs_every_commit(home):
         for connection in opened:
             connection.close()
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(1))
-        written = ledger._committer._connection
+        ledger.append(decision(1))
+        written = ledger._connection
         assert written.execute("PRAGMA synchronous").fetchone() == (2,)
         assert written.execute("PRAGMA secure_delete").fetchone() == (1,)
         assert written.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-
-
-def test_many_threads_give_one_gapless_chain(home):
-    """Every thread gets its own receipts."""
-    found = []
-
-    def client(k: int) -> None:
-        for n in range(20):
-            found.append(ledger.append_now(decision(100 * k + n)).sequence)
-
-    with open_ledger(home) as ledger:
-        threads = [threading.Thread(target=client, args=(k,)) for k in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert sorted(found) == list(range(2, 162))
-    assert verify(home).ok
 
 
 def test_four_processes_give_one_gapless_chain(home):
@@ -206,20 +175,19 @@ def moved_away(ledger, home):
 def test_what_cannot_be_written_is_refused_with_a_reason_and_resumes(
     home, cause, reason, monkeypatch
 ):
-    """Everybody who waits is told why; nothing is half-written; it goes on by itself."""
+    """Whoever asks is told why; nothing is half-written; it goes on by itself."""
     monkeypatch.setattr(store, "WAIT_SECONDS", 0.2)
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(1))
+        ledger.append(decision(1))
         with cause(ledger, home):
-            futures = [ledger.append(decision(n, answer=b"x" * 90_000)) for n in range(20)]
-            for future in futures:
-                with pytest.raises(
-                    LedgerError, match=f"the ledger must be .*, got {reason}: "
-                ) as error:
-                    future.result(10)
-                assert error.value.reason == reason
+            men = [decision(n, answer=b"x" * 90_000) for n in range(20)]
+            with pytest.raises(
+                LedgerError, match=f"the ledger must be .*, got {reason}: "
+            ) as error:
+                ledger.append_many(men)
+            assert error.value.reason == reason
         assert recorded(home) == 2
-        assert ledger.append_now(decision(2)).sequence == 3
+        assert ledger.append(decision(2)).sequence == 3
     assert verify(home).ok
 
 
@@ -245,7 +213,7 @@ def test_a_file_of_somebody_else_is_read_only(unprivileged):
         open_ledger(home) as ledger,
         pytest.raises(LedgerError, match=r"got read-only: ledger.db is closed to this user"),
     ):
-        ledger.append_now(decision(1))
+        ledger.append(decision(1))
     assert verify(home).ok
 
 
@@ -293,22 +261,10 @@ def test_another_database_is_not_taken_for_a_ledger(tmp_path):
         create_ledger(tmp_path)
 
 
-def test_a_closed_ledger_refuses_and_records_what_waited(home):
-    """Closing loses nothing that was handed over."""
-    ledger = open_ledger(home)
-    futures = [ledger.append(decision(n)) for n in range(300)]
-    ledger.close()
-    ledger.close()
-    assert [future.result().sequence for future in futures] == list(range(2, 302))
-    with pytest.raises(LedgerError, match="the ledger must be open, got a closed one") as error:
-        ledger.append(decision(1))
-    assert error.value.reason == "closed"
-
-
 def test_a_fork_must_open_the_ledger_itself(home):
     """Thread and connection stay with the parent."""
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(1))
+        ledger.append(decision(1))
         read, write = os.pipe()
         child = os.fork()
         if child == 0:
@@ -322,46 +278,23 @@ def test_a_fork_must_open_the_ledger_itself(home):
         assert os.read(read, 100) == b"closed"
         os.close(read)
         os.close(write)
-        assert ledger.append_now(decision(3)).sequence == 3
-
-
-def test_too_many_that_wait_are_refused(home, monkeypatch):
-    """What could not be answered in time is not taken."""
-    monkeypatch.setattr("respredict.ledger.inbox.WAITING", 5)
-    with open_ledger(home) as ledger, exclusive(home):
-        ledger.append(decision(0))
-        time.sleep(0.05)  # the writer has taken it, and waits for the lock
-        for n in range(5):
-            ledger.append(decision(n))
-        with pytest.raises(LedgerError, match="at most 5 appends may wait") as error:
-            ledger.append(decision(6))
-        assert error.value.reason == "overloaded"
-
-
-def test_a_cancelled_append_is_not_recorded(home):
-    """Whoever gives up in time leaves nothing behind."""
-    with open_ledger(home) as ledger:
-        with exclusive(home):
-            first = ledger.append(decision(1))
-            time.sleep(0.05)
-            second = ledger.append(decision(2))
-            assert second.cancel()
-        assert first.result().sequence == 2
-        assert ledger.append_now(decision(3)).sequence == 3
+        assert ledger.append(decision(3)).sequence == 3
 
 
 def test_an_identifier_used_twice_stops_nobody_else(home):
     """Only the entry that repeats an id is refused."""
     name = new_id()
     with open_ledger(home) as ledger:
-        with exclusive(home):
-            futures = [
-                ledger.append(decision(n, id=name if n in (2, 4) else None)) for n in range(6)
-            ]
-        refused = [future for future in futures if future.exception()]
-        assert refused == [futures[4]]
+        outcomes = ledger.record([
+            (seal_all([decision(n, id=name if n in (2, 4) else None)], None), None)
+            for n in range(6)
+        ])  # fmt: skip
+        refused = outcomes.pop(4)
+        assert [receipt.sequence for (receipt,) in outcomes] == [2, 3, 4, 5, 6]
+        assert isinstance(refused, ValueError)
+        assert str(refused).startswith("an id must be new, got one that stands in the ledger")
         with pytest.raises(ValueError, match="an id must be new, got one that stands"):
-            futures[4].result()
+            ledger.append(decision(9, id=name))
     assert verify(home).ok
 
 
@@ -386,21 +319,21 @@ def test_a_repeated_request_gets_the_recorded_answer(home):
     key, other = Idempotency("k-1", b"asked"), Idempotency("k-1", b"asked otherwise")
     with open_ledger(home) as ledger, Reader(home) as reader:
         assert reader.lookup_idempotent("k-1", b"asked", actor="key-1") is None
-        first = ledger.append_now(decision(1), key)
-        again = ledger.append_now(decision(1), key)
+        first = ledger.append(decision(1), key)
+        again = ledger.append(decision(1), key)
         assert (again.sequence, again.hash, again.repeated) == (first.sequence, first.hash, True)
         (found,) = reader.lookup_idempotent("k-1", b"asked", actor="key-1")
         assert found.payload.answer.startswith(b'{"status":"scored","n":1')
         assert reader.lookup_idempotent("k-1", b"asked", actor="key-2") is None
-        assert ledger.append_now(decision(1, actor="key-2"), key).sequence == 3
+        assert ledger.append(decision(1, actor="key-2"), key).sequence == 3
         with pytest.raises(LedgerConflictError, match="an idempotency key must stand for one"):
-            ledger.append_now(decision(1), other)
+            ledger.append(decision(1), other)
         with pytest.raises(LedgerConflictError, match="an idempotency key must stand for one"):
             reader.lookup_idempotent("k-1", b"asked otherwise", actor="key-1")
         batch = Idempotency("k-2", b"[...]")
         men = [decision(n) for n in range(3)]
         both = [ledger.append_many(men, batch) for _ in range(2)]
-        assert [[r.sequence for r in f.result()] for f in both] == [[4, 5, 6]] * 2
+        assert [[r.sequence for r in receipts] for receipts in both] == [[4, 5, 6]] * 2
         assert len(reader.lookup_idempotent("k-2", b"[...]", actor="key-1")) == 3
     assert verify(home).ok
 
@@ -410,20 +343,20 @@ def test_a_key_expires_after_a_day(home, monkeypatch):
     key = Idempotency("k-1", b"asked")
     with open_ledger(home) as ledger, monkeypatch.context() as patch:
         patch.setattr("respredict.ledger.repeating.IDEMPOTENT_FOR", -1)
-        assert ledger.append_now(decision(1), key).sequence == 2
-        assert ledger.append_now(decision(1), key).sequence == 3
+        assert ledger.append(decision(1), key).sequence == 2
+        assert ledger.append(decision(1), key).sequence == 3
     assert verify(home).ok
 
 
 def test_a_group_goes_on_when_one_of_it_conflicts(home):
     """A conflict is one caller's alone."""
+    keys = (Idempotency("k", b"a"), Idempotency("k", b"b"), None)
     with open_ledger(home) as ledger:
-        with exclusive(home):
-            one = ledger.append(decision(1), Idempotency("k", b"a"))
-            two = ledger.append(decision(2), Idempotency("k", b"b"))
-            three = ledger.append(decision(3))
-        assert (one.result().sequence, three.result().sequence) == (2, 3)
-        assert isinstance(two.exception(), LedgerConflictError)
+        (one,), two, (three,) = ledger.record(
+            [(seal_all([decision(n)], key), key) for n, key in enumerate(keys)]
+        )
+        assert (one.sequence, three.sequence) == (2, 3)
+        assert isinstance(two, LedgerConflictError)
 
 
 def test_a_block_that_raises_writes_nothing(home):
@@ -439,92 +372,10 @@ def test_a_block_that_raises_writes_nothing(home):
     assert recorded(home) == 1
 
 
-def test_tasks_that_append_in_one_turn_share_a_commit(home):
-    """Each gets his own receipt; the conflict of one is his alone."""
-
-    async def all_of_them() -> list:
-        key = Idempotency("k", b"a")
-        return await asyncio.gather(
-            *(ledger.append_async(decision(n)) for n in range(8)),
-            ledger.append_async(decision(8), key),
-            ledger.append_async(decision(9), Idempotency("k", b"b")),
-            return_exceptions=True,
-        )
-
-    with open_ledger(home) as ledger:
-        *receipts, conflict = asyncio.run(all_of_them())
-        assert ledger.commits == 1
-    assert [receipt.sequence for receipt in receipts] == list(range(2, 11))
-    assert {receipt.commit for receipt in receipts} == {1}
-    assert isinstance(conflict, LedgerConflictError)
-    assert verify(home).ok
-
-
-def test_a_task_is_refused_with_the_reason_and_can_give_up(home, monkeypatch):
-    """Nothing that was given up in time is recorded, and a refusal names its reason."""
-    monkeypatch.setattr(store, "WAIT_SECONDS", 0.3)
-
-    async def given_up() -> None:
-        first = ledger.append_async(decision(1))
-        await asyncio.sleep(0.05)  # the writer has taken it, and waits for the lock
-        second = ledger.append_async(decision(2))
-        await asyncio.sleep(0)
-        second.cancel()
-        with pytest.raises(LedgerError, match="got locked"):
-            await first
-
-    with open_ledger(home) as ledger:
-        with exclusive(home):
-            asyncio.run(given_up())
-        assert ledger.append_now(decision(3)).sequence == 2
-    with pytest.raises(LedgerError, match="the ledger must be open"):
-        asyncio.run(appended(ledger))
-
-
-async def appended(ledger):
-    return await ledger.append_async(decision(1))
-
-
-def test_closing_records_what_a_loop_has_appended_in_this_turn(home):
-    """Also what was not yet handed over."""
-
-    async def closing() -> int:
-        waiting = ledger.append_async(decision(1))
-        await asyncio.to_thread(ledger.close)
-        return (await waiting).sequence
-
-    async def closing_at_once():
-        waiting = other.append_async(decision(2))
-        other.close()
-        return (await waiting).sequence
-
-    ledger = open_ledger(home)
-    assert asyncio.run(closing()) == 2
-    other = open_ledger(home)
-    assert asyncio.run(closing_at_once()) == 4  # behind the checkpoint that closing signed
-
-
-def test_a_loop_that_ended_stops_nobody(home):
-    """Who waits no more is not told; the others are."""
-    with open_ledger(home) as ledger:
-        with exclusive(home):
-            loop = asyncio.new_event_loop()
-
-            async def append() -> None:
-                waiting.append(ledger.append_async(decision(1)))
-                await asyncio.sleep(0)
-
-            waiting: list = []
-            loop.run_until_complete(append())
-            loop.close()
-        assert ledger.append_now(decision(2)).sequence == 3
-        assert not waiting[0].done()
-
-
 def test_the_ledger_and_its_log_are_their_owners_alone(home):
     """Also if it is made where the mask would let everybody read."""
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(1))
+        ledger.append(decision(1))
         modes = {f.name: f.stat().st_mode & 0o777 for f in home.glob("ledger.db*")}
     assert modes == dict.fromkeys(("ledger.db", "ledger.db-wal", "ledger.db-shm"), 0o600)
 
@@ -533,9 +384,9 @@ def test_texts_are_written_again_where_a_backup_without_them_was_put_back(home, 
     """What a writer remembers of a chain holds for that chain only."""
     backup(home, tmp_path / "early.db")
     with open_ledger(home) as ledger:
-        ledger.append_now(decision(1))
+        ledger.append(decision(1))
         restore(tmp_path / "early.db", home, actor="ops", reason="a test", force=True)
-        sequence = ledger.append_now(decision(2)).sequence
+        sequence = ledger.append(decision(2)).sequence
     with Reader(home) as reader:
         assert b"monitoring" in reader.get(sequence).payload.answer
     assert verify(home).ok
@@ -545,6 +396,6 @@ def test_texts_are_written_again_where_a_backup_without_them_was_put_back(home, 
 def test_a_group_of_any_size_is_written_whole(home, number):
     """However many rows a statement takes."""
     with open_ledger(home) as ledger:
-        receipts = ledger.append_many([decision(n) for n in range(number)]).result()
+        receipts = ledger.append_many([decision(n) for n in range(number)])
     assert [receipt.sequence for receipt in receipts] == list(range(2, number + 2))
     assert verify(home).ok

@@ -49,6 +49,12 @@ def children(pid: int) -> list[int]:
     return []
 
 
+def family(pid: int) -> list[int]:
+    """Return a process, the workers it has started, and what writes their ledger."""
+    workers = children(pid)
+    return [pid, *workers, *(writer for worker in workers for writer in children(worker))]
+
+
 def gone(pid: int) -> bool:
     """Return whether a process has ended; one that nobody has waited for has."""
     try:
@@ -100,11 +106,13 @@ class Running(subprocess.Popen):
         raise AssertionError(self.output())
 
     def __exit__(self, *_: object) -> None:
-        workers = children(self.pid)
-        for pid in [self.pid, *workers]:
+        killed = family(self.pid)
+        for pid in killed:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.wait()
+        while not all(map(gone, killed)):
+            time.sleep(0.01)
         self.log.close()
 
     def workers(self) -> list[int]:

@@ -193,7 +193,7 @@ def test_a_record_of_before_the_mapping_was_kept_is_replayed_as_ever(hospital, c
     made = Entry(kind="batch", actor="Ada", model=kept.model, answer=json.dumps(older).encode(),
                  environment=Text.of(kept.payload.environment))  # fmt: skip
     with open_ledger(home) as ledger:
-        record = str(ledger.append_now(made).sequence)
+        record = str(ledger.append(made).sequence)
 
     assert main(["audit", "replay", record, "--mapping", mapping]) == 0
     assert "identical" in capsys.readouterr().out

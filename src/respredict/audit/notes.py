@@ -14,7 +14,6 @@ from respredict.ledger.creation import writing
 from respredict.ledger.entry import Entry, Receipt
 from respredict.ledger.filtering import Filter
 from respredict.ledger.reading import Reader
-from respredict.ledger.writer import Ledger
 
 __all__ = ["LONGEST", "Note", "notes_about", "record_note"]
 
@@ -49,13 +48,13 @@ class Note:
         return {**asdict(self), "time": self.time.isoformat()}
 
 
-def record_note(where: Ledger | Path, *, about: int, text: str, actor: str) -> Receipt:
+def record_note(home: Path, *, about: int, text: str, actor: str) -> Receipt:
     """Record a note on a decision.
 
     Parameters
     ----------
-    where : Ledger or Path
-        The open ledger of this process, or ``RESPREDICT_HOME``.
+    home : Path
+        ``RESPREDICT_HOME``.
     about : int
         Sequence of the decision.
     text : str
@@ -77,7 +76,6 @@ def record_note(where: Ledger | Path, *, about: int, text: str, actor: str) -> R
     LedgerError
         If it cannot be recorded.
     """
-    home = where.home if isinstance(where, Ledger) else where
     written = text.strip()
     if not 0 < len(written) <= LONGEST:
         rule = f"have 1 to {LONGEST} characters"

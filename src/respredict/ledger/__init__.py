@@ -1,6 +1,6 @@
 """The ledger: every answer durable, verifiable and erasable; it knows nothing of models.
 
 ``record`` and ``payload`` turn a record into bytes, ``store`` opens the file, ``chain``
-appends, ``writer`` commits in groups, ``checkpoints`` signs, ``verify`` judges, ``erase``
+appends, ``writer`` commits in groups, ``remote`` has a process of its own do so, ``checkpoints`` signs, ``verify`` judges, ``erase``
 forgets, ``backup`` and ``pack`` carry away. ``format.md`` is the byte format.
 """

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from respredict.errors import nearest
 
-__all__ = ["KINDS", "Entry", "Idempotency", "Part", "Receipt", "Text", "fold"]
+__all__ = [
+    "KINDS", "Entry", "Idempotency", "Part", "Receipt", "Text", "fold", "refuse_reserved",
+]  # fmt: skip
 
 #: What a record can be about.
 KINDS = (
@@ -174,6 +176,28 @@ class Receipt:
     hash: str
     commit: int = 0
     repeated: bool = False
+
+
+def refuse_reserved(entries: Sequence[Entry]) -> None:
+    """Refuse to append nothing, or what the ledger alone may say.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        To append.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or a kind is the ledger's own.
+    """
+    if not entries:
+        msg = "entries must be at least one, got none. Append what there is to record."
+        raise ValueError(msg)
+    for entry in entries:
+        if entry.kind in RESERVED:
+            msg = f"kind must not be the ledger's own, got {entry.kind}. Call its function."
+            raise ValueError(msg)
 
 
 def fold(data: bytes, texts: Sequence[Text]) -> tuple[bytes | Text, ...]:

@@ -1,37 +1,43 @@
-"""The writer: one thread a process, which makes what waits durable in one commit.
+"""The writer: one commit after the other, durable before it returns.
 
-An answer may leave once its future is resolved; if nothing can be written, it gets the reason.
+What is recorded together is one transaction: whole or not at all.
 """
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import logging
 import os
 import sqlite3
-import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
 from pathlib import Path
 
-from respredict.errors import LedgerError
-from respredict.ledger.chain import seal_all
-from respredict.ledger.committing import Committer
-from respredict.ledger.entry import RESERVED, Entry, Idempotency, Receipt
-from respredict.ledger.inbox import Inbox
-from respredict.ledger.store import check_there, ledger_file, unavailable
-from respredict.ledger.waiting import Waiting, settle
+from respredict.errors import LedgerConflictError, LedgerDamageError, LedgerError
+from respredict.ledger.chain import Appending, Sealed, head, seal_all
+from respredict.ledger.checkpoints import add_checkpoint, has_news, is_due, last_signed, publish
+from respredict.ledger.entry import Entry, Idempotency, Receipt, refuse_reserved
+from respredict.ledger.erasure import finish_erasures
+from respredict.ledger.locking import HomeLock
+from respredict.ledger.repeating import now
+from respredict.ledger.store import (
+    check_there,
+    check_writable,
+    connect,
+    ledger_file,
+    unavailable,
+)
 
 __all__ = ["Ledger", "open_ledger"]
 
-GROUP = 256  # waiting appends that one commit takes at most
-IDLE_SECONDS = 2.0  # how often an idle writer looks whether a checkpoint is due
-
 _LOG = logging.getLogger("respredict.ledger")
+_MOST_PAGES = 4_294_967_294
 
 
 class Ledger:
-    """The ledger, open for appending in this process; use :func:`open_ledger`.
+    """The ledger, open for appending from one thread; use :func:`open_ledger`.
+
+    The connection is opened when needed, anew after every failure. Several processes may
+    append: a lock orders them.
 
     Parameters
     ----------
@@ -39,34 +45,30 @@ class Ledger:
         ``RESPREDICT_HOME``.
     max_bytes : int or None, default=None
         Size at which the ledger counts as full; may be set anew at any time.
+
+    Attributes
+    ----------
+    commits : int
+        Commits made, each synced.
+    problem : str or None
+        What keeps checkpoints from being signed or carried elsewhere.
     """
 
     def __init__(self, home: Path, *, max_bytes: int | None = None) -> None:
         self.home = home
-        self._committer = Committer(home, max_bytes)
+        self.max_bytes = max_bytes
+        self.commits = 0
+        self.problem: str | None = None
+        self._signed = False
+        self._told = ""
+        self._lock = HomeLock(home)
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, ...] | None = None
+        self._limit: int | None = None
+        self._left: tuple[int, bytes] | None = None
+        self._texts: set[bytes] = set()
+        self._last_signed = (0, 0)
         self._process = os.getpid()
-        self._inbox = Inbox()
-        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
-        self._thread.start()
-
-    @property
-    def commits(self) -> int:
-        """How many commits this process made, each synced before its futures resolved."""
-        return self._committer.commits
-
-    @property
-    def problem(self) -> str | None:
-        """What keeps checkpoints from being signed or carried elsewhere; answers go on."""
-        return self._committer.problem
-
-    @property
-    def max_bytes(self) -> int | None:
-        """Size at which the ledger counts as full; may be set anew at any time."""
-        return self._committer.max_bytes
-
-    @max_bytes.setter
-    def max_bytes(self, size: int | None) -> None:
-        self._committer.max_bytes = size
 
     def __enter__(self) -> Ledger:
         return self
@@ -74,8 +76,8 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def append(self, entry: Entry, idempotency: Idempotency | None = None) -> Future[Receipt]:
-        """Hand one entry to the writer.
+    def append(self, entry: Entry, idempotency: Idempotency | None = None) -> Receipt:
+        """Record one entry.
 
         Parameters
         ----------
@@ -83,94 +85,6 @@ class Ledger:
             To record.
         idempotency : Idempotency or None, default=None
             Under which a repeated request gets the former receipt.
-
-        Returns
-        -------
-        Future of Receipt
-            Resolved when the record is durable. It raises :class:`LedgerError` if nothing
-            can be written, :class:`LedgerConflictError` if the key stands for another
-            request. Cancelled in time, it is not recorded.
-
-        Raises
-        ------
-        LedgerError
-            If the ledger was closed, opened in another process, or too many wait.
-        ValueError
-            If the kind is the ledger's own.
-        """
-        return self._enqueue([entry], idempotency, alone=True).future
-
-    def append_async(
-        self, entry: Entry, idempotency: Idempotency | None = None
-    ) -> asyncio.Future[Receipt]:
-        """Hand one entry to the writer, from a task of a running event loop.
-
-        The loop is woken once for all the records of a commit.
-
-        Parameters
-        ----------
-        entry : Entry
-            To record.
-        idempotency : Idempotency or None, default=None
-            As for :meth:`append`.
-
-        Returns
-        -------
-        asyncio.Future of Receipt
-            As for :meth:`append`, to await.
-
-        Raises
-        ------
-        LedgerError
-            As for :meth:`append`.
-        ValueError
-            As for :meth:`append`.
-        """
-        loop = asyncio.get_running_loop()
-        return self._enqueue([entry], idempotency, alone=True, loop=loop).future
-
-    def append_many(
-        self, entries: Sequence[Entry], idempotency: Idempotency | None = None
-    ) -> Future[tuple[Receipt, ...]]:
-        """Hand entries to the writer that are recorded in one commit or not at all.
-
-        Parameters
-        ----------
-        entries : sequence of Entry
-            At least one, of one actor.
-        idempotency : Idempotency or None, default=None
-            For all of them together.
-
-        Returns
-        -------
-        Future of tuple of Receipt
-            In order; as for :meth:`append`.
-
-        Raises
-        ------
-        LedgerError
-            As for :meth:`append`.
-        ValueError
-            If there are none, or a kind is the ledger's own.
-        """
-        if not entries:
-            msg = "entries must be at least one, got none. Append what there is to record."
-            raise ValueError(msg)
-        return self._enqueue(entries, idempotency, alone=False).future
-
-    def append_now(
-        self, entry: Entry, idempotency: Idempotency | None = None, *, timeout: float = 30.0
-    ) -> Receipt:
-        """Record one entry and wait until it is durable.
-
-        Parameters
-        ----------
-        entry : Entry
-            To record.
-        idempotency : Idempotency or None, default=None
-            As for :meth:`append`.
-        timeout : float, default=30.0
-            Seconds.
 
         Returns
         -------
@@ -183,73 +97,212 @@ class Ledger:
             If nothing can be written, with the reason.
         LedgerConflictError
             If the key stands for another request.
-        TimeoutError
-            If the writer does not answer.
+        ValueError
+            If the kind is the ledger's own, or the id stands already.
         """
-        return self.append(entry, idempotency).result(timeout)
+        return self.append_many([entry], idempotency)[0]
+
+    def append_many(
+        self, entries: Sequence[Entry], idempotency: Idempotency | None = None
+    ) -> tuple[Receipt, ...]:
+        """Record entries in one commit or not at all.
+
+        Parameters
+        ----------
+        entries : sequence of Entry
+            At least one, of one actor.
+        idempotency : Idempotency or None, default=None
+            For all of them together.
+
+        Returns
+        -------
+        tuple of Receipt
+            In order.
+
+        Raises
+        ------
+        LedgerError
+            As for :meth:`append`.
+        LedgerConflictError
+            As for :meth:`append`.
+        ValueError
+            As for :meth:`append`, and if there are none.
+        """
+        refuse_reserved(entries)
+        (outcome,) = self.record([(seal_all(entries, idempotency), idempotency)])
+        if isinstance(outcome, Exception):
+            raise outcome
+        self.publish()
+        return outcome
 
     def close(self) -> None:
-        """Record what waits, sign the chain if there is news, and end the thread."""
-        if self._process == os.getpid():  # in a fork, thread and connection are the parent's
-            self._inbox.close()
-            self._thread.join()
+        """Sign the chain if there is news, and close the connection."""
+        if self._process == os.getpid():  # in a fork, the connection is the parent's
+            self.tend(closing=True)
+            self.disconnect()
 
-    def _enqueue(
-        self,
-        entries: Sequence[Entry],
-        idempotency: Idempotency | None,
-        *,
-        alone: bool,
-        loop: asyncio.AbstractEventLoop | None = None,
-    ) -> Waiting:
-        for entry in entries:
-            if entry.kind in RESERVED:
-                msg = f"kind must not be the ledger's own, got {entry.kind}. Call its function."
-                raise ValueError(msg)
+    def commit(
+        self, group: Sequence[tuple[Sequence[Sealed], Idempotency | None]]
+    ) -> list[tuple[Receipt, ...] | LedgerConflictError]:
+        """Append a group in one synced transaction, and a checkpoint if one is due.
+
+        Parameters
+        ----------
+        group : sequence of (sequence of Sealed, Idempotency or None)
+            What waits.
+
+        Returns
+        -------
+        list of tuple of Receipt or LedgerConflictError
+            One for each, in order; durable.
+
+        Raises
+        ------
+        LedgerError
+            If the lock is not had, or the file cannot be written.
+        sqlite3.Error
+            As SQLite says it; nothing was recorded.
+        """
         if self._process != os.getpid():
             msg = "the ledger must be opened in the process that appends, got a fork. Open it."
             raise LedgerError(msg, "closed")
-        waiting = Waiting(seal_all(entries, idempotency), idempotency, alone, loop)
-        self._inbox.put(waiting)
-        return waiting
-
-    def _run(self) -> None:
-        while True:
-            group, last = self._inbox.take(GROUP, IDLE_SECONDS)
-            if group:
-                self._record(group)
-            elif not last:
-                self._committer.tend(closing=False)
-            if last:
-                self._committer.tend(closing=True)
-                self._committer.disconnect()
-                return
-
-    def _record(self, group: list[Waiting]) -> None:
         try:
-            results = self._committer.commit([(w.sealed, w.idempotency) for w in group])
+            with self._lock.held():
+                connection = self._connected()
+                connection.execute("BEGIN IMMEDIATE")
+                appending = Appending(connection, self._texts, self.commits + 1)
+                self._check_memory(appending)
+                results = [appending.add_all(sealed, key) for sealed, key in group]
+                if is_due(self._last_signed, appending.sequence, now()):
+                    self._last_signed = last_signed(connection)  # another process may have
+                    if is_due(self._last_signed, appending.sequence, now()):
+                        self._sign(appending)
+                appending.flush()
+                connection.execute("COMMIT")
+        except BaseException:
+            self.disconnect()
+            raise
+        self.commits += 1
+        self._left = (appending.sequence, appending.hash)
+        self._texts.update(appending.texts)
+        return results
+
+    def record(
+        self, group: Sequence[tuple[Sequence[Sealed], Idempotency | None]]
+    ) -> list[tuple[Receipt, ...] | Exception]:
+        """Append a group, and tell each of it what became of his: nothing is raised.
+
+        Parameters
+        ----------
+        group : sequence of (sequence of Sealed, Idempotency or None)
+            What waits; nothing is done for nobody.
+
+        Returns
+        -------
+        list of tuple of Receipt, or Exception
+            One for each, in order. :class:`LedgerError` if nothing can be written,
+            :class:`LedgerConflictError` if a key stands for another request, ValueError if
+            an id stands already.
+        """
+        if not group:
+            return []
+        try:
+            return list(self.commit(group))
         except sqlite3.IntegrityError as error:
             # Somebody's identifier stands already; he shall not stop the others.
             if len(group) > 1:
-                for waiting in group:
-                    self._record([waiting])
-            else:
-                settle([(group[0], _twice(error))])
+                return [outcome for asked in group for outcome in self.record([asked])]
+            msg = f"an id must be new, got one that stands in the ledger ({error}). Make another."
+            return [ValueError(msg)]
         except Exception as error:
             refused = unavailable(error)
             _LOG.warning("nothing recorded: %s", refused)
-            settle((waiting, refused) for waiting in group)
+            return [refused] * len(group)
+
+    def _check_memory(self, appending: Appending) -> None:
+        """Forget what was remembered of the chain, unless it is the same chain that goes on."""
+        if self._left is None or self._left == (appending.sequence, appending.hash):
+            return
+        query = "SELECT hash FROM record WHERE sequence = ?"
+        row = appending.connection.execute(query, self._left[:1]).fetchone()
+        if row is None or row[0] != self._left[1]:  # restored from a backup
+            self._forget()
+
+    def publish(self) -> None:
+        """Carry a checkpoint that the last commit signed to its files."""
+        if self._signed:
+            self.tend(closing=False)
+
+    def tend(self, *, closing: bool) -> None:
+        """Sign what is due, carry it elsewhere, finish erasures that readers held up.
+
+        Parameters
+        ----------
+        closing : bool
+            Whether to sign whatever is new.
+        """
+        try:
+            with self._lock.held():
+                connection = self._connected()
+                last, signed = head(connection)[0], last_signed(connection)
+                if has_news(connection) if closing else is_due(signed, last, now()):
+                    connection.execute("BEGIN IMMEDIATE")
+                    appending = Appending(connection)
+                    self._sign(appending)
+                    appending.flush()
+                    connection.execute("COMMIT")
+                if self._signed:
+                    self.problem = publish(self.home, connection)
+                    self._signed = False
+                finish_erasures(self.home, connection)
+        except Exception as error:
+            # Nobody waits for it, and the next look tries again.
+            self.disconnect()
+            told = str(unavailable(error))
+            if told != self._told:  # once, not at every look
+                _LOG.warning("no checkpoint: %s", told)
+            self._told = told
         else:
-            settle(
-                (waiting, result[0] if waiting.alone and isinstance(result, tuple) else result)
-                for waiting, result in zip(group, results, strict=True)
-            )
-            self._committer.publish()
+            self._told = ""
 
+    def _sign(self, appending: Appending) -> None:
+        """Add a checkpoint; a key that cannot be read is a problem, not a refusal."""
+        try:
+            receipt = add_checkpoint(self.home, appending)
+            self._signed, self._last_signed = True, (receipt.sequence, receipt.moment)
+        except (LedgerDamageError, LedgerError) as error:
+            self.problem = str(error)
+            _LOG.warning("no checkpoint: %s", error)
 
-def _twice(error: Exception) -> ValueError:
-    msg = f"an id must be new, got one that stands in the ledger ({error}). Make another."
-    return ValueError(msg)
+    def _connected(self) -> sqlite3.Connection:
+        """Return the connection; a file that was replaced is opened anew."""
+        file = check_writable(self.home, self._file)
+        if self._connection is None or file != self._file:
+            self._close()
+            self._connection = connect(self.home)
+            self._file, self._limit = file, None
+        if self.max_bytes != self._limit:
+            size = self._connection.execute("PRAGMA page_size").fetchone()[0]
+            pages = _MOST_PAGES if self.max_bytes is None else self.max_bytes // size
+            self._connection.execute(f"PRAGMA max_page_count={int(pages)}")
+            self._limit = self.max_bytes
+        return self._connection
+
+    def _forget(self) -> None:
+        self._left, self._last_signed = None, (0, 0)
+        self._texts.clear()
+
+    def disconnect(self) -> None:
+        """Close the connection, which rolls back what was not committed."""
+        self._close()
+        self._lock.close()
+
+    def _close(self) -> None:
+        self._forget()
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
 
 
 def open_ledger(home: Path, *, max_bytes: int | None = None) -> Ledger:
@@ -279,7 +332,7 @@ def open_ledger(home: Path, *, max_bytes: int | None = None) -> Ledger:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = create_ledger(Path(folder))
     ...     with open_ledger(Path(folder)) as ledger:
-    ...         ledger.append_now(Entry(kind="decision", actor="key-1")).sequence
+    ...         ledger.append(Entry(kind="decision", actor="key-1")).sequence
     2
     """
     check_there(ledger_file(home))

@@ -16,17 +16,21 @@ __all__ = ["ResponseService"]
 class Forgetful:
     """Resolves at once."""
 
-    def append_async(self, entry, idempotency=None):
+    def append(self, entry, idempotency=None):
         """Return a receipt of nothing."""
         done = asyncio.get_running_loop().create_future()
         done.set_result(Receipt(1, entry.id, 0, "0" * 64))
         return done
 
-    def close(self):
+    def lag(self):
+        """Return that nothing waits."""
+        return 0, 0.0
+
+    async def close(self):
         """Do nothing."""
 
 
-def _open(home: Path):
+async def _open(home: Path):
     return Forgetful(), Reader(home)
 
 

@@ -1,0 +1,381 @@
+"""The ledger as a service holds it: a writer process of its own, asked from an event loop.
+
+A thread of the service would not do: what computes and what records would wait for each
+other at every statement, as one interpreter runs one thread at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from respredict.errors import LedgerError
+from respredict.ledger.entry import Entry, Idempotency, Receipt, refuse_reserved
+from respredict.ledger.frames import APPEND, DROP, LIMIT, READY, TOLD, Frames, Texts, frame, outcome
+from respredict.ledger.store import check_there, ledger_file
+
+__all__ = ["RemoteLedger", "open_remote"]
+
+#: Appends that may wait; more would only wait in vain.
+WAITING = 4_096
+
+_START_SECONDS = 30.0
+_PAUSE_SECONDS = (0.1, 5.0)
+_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+_LOG = logging.getLogger("respredict.ledger")
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One append under way."""
+
+    future: asyncio.Future[Any]
+    alone: bool
+    began: float
+
+
+class RemoteLedger(asyncio.Protocol):
+    """The ledger, open for appending from one event loop; use :func:`open_remote`.
+
+    Parameters
+    ----------
+    home : Path
+        ``RESPREDICT_HOME``.
+    seconds : float
+        How long an append waits for its record.
+    max_bytes : int or None, default=None
+        Size at which the ledger counts as full.
+
+    Attributes
+    ----------
+    commits : int
+        The highest number of a commit that a receipt has named.
+    pid : int
+        Of the writer process; another one once it had to be started again.
+    """
+
+    def __init__(self, home: Path, *, seconds: float, max_bytes: int | None = None) -> None:
+        self.home, self.seconds = home, seconds
+        self.commits = self.pid = 0
+        self._max_bytes = max_bytes
+        self._loop = asyncio.get_running_loop()
+        self._asked: dict[int, _Asked] = {}
+        self._number = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._transport: Any = None
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._gone: asyncio.Future[None] = self._loop.create_future()
+        self._starting: asyncio.Task[None] | None = None
+        self._frames, self._texts = Frames(), Texts()
+
+    @property
+    def max_bytes(self) -> int | None:
+        """Size at which the ledger counts as full; may be set anew at any time."""
+        return self._max_bytes
+
+    @max_bytes.setter
+    def max_bytes(self, size: int | None) -> None:
+        self._max_bytes = size
+        if self._transport is not None:
+            self._loop.call_soon_threadsafe(self._transport.write, frame(LIMIT, size))
+
+    @property
+    def serving(self) -> bool:
+        """Whether the writer process listens; it is started again where it has ended."""
+        return self._transport is not None
+
+    def append(
+        self, entry: Entry, idempotency: Idempotency | None = None
+    ) -> asyncio.Future[Receipt]:
+        """Hand one entry to the writer.
+
+        Parameters
+        ----------
+        entry : Entry
+            To record.
+        idempotency : Idempotency or None, default=None
+            Under which a repeated request gets the former receipt.
+
+        Returns
+        -------
+        asyncio.Future of Receipt
+            Resolved when the record is durable. It raises :class:`LedgerError` if nothing
+            can be written or it takes too long, :class:`LedgerConflictError` if the key
+            stands for another request, ValueError if the id stands already.
+
+        Raises
+        ------
+        LedgerError
+            If the ledger was closed, too many wait, or the writer is being started again.
+        ValueError
+            If the kind is the ledger's own.
+        """
+        return self._ask([entry], idempotency, alone=True)
+
+    def append_many(
+        self, entries: Sequence[Entry], idempotency: Idempotency | None = None
+    ) -> asyncio.Future[tuple[Receipt, ...]]:
+        """Hand entries to the writer that are recorded in one commit or not at all.
+
+        Parameters
+        ----------
+        entries : sequence of Entry
+            At least one, of one actor.
+        idempotency : Idempotency or None, default=None
+            For all of them together.
+
+        Returns
+        -------
+        asyncio.Future of tuple of Receipt
+            In order; as for :meth:`append`.
+
+        Raises
+        ------
+        LedgerError
+            As for :meth:`append`.
+        ValueError
+            If there are none, or a kind is the ledger's own.
+        """
+        return self._ask(entries, idempotency, alone=False)
+
+    def append_now(self, entry: Entry, idempotency: Idempotency | None = None) -> Receipt:
+        """Record one entry, from another thread than the event loop's, and wait for it.
+
+        Parameters
+        ----------
+        entry : Entry
+            To record.
+        idempotency : Idempotency or None, default=None
+            As for :meth:`append`.
+
+        Returns
+        -------
+        Receipt
+            Of the durable record.
+
+        Raises
+        ------
+        LedgerError
+            As for :meth:`append`.
+        LedgerConflictError
+            If the key stands for another request.
+        """
+
+        async def appended() -> Receipt:
+            return await self.append(entry, idempotency)
+
+        return asyncio.run_coroutine_threadsafe(appended(), self._loop).result()
+
+    def lag(self) -> tuple[int, float]:
+        """Return how many appends wait for their record, and for how long the oldest has.
+
+        Returns
+        -------
+        tuple of int and float
+            Count and seconds.
+        """
+        oldest = next(iter(self._asked.values()), None)
+        return len(self._asked), 0.0 if oldest is None else time.monotonic() - oldest.began
+
+    async def close(self) -> None:
+        """Have recorded what waits and signed what is new, and the process end."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._starting is not None:
+            self._starting.cancel()
+        if self._transport is not None:
+            self._transport.write_eof()
+            await self._gone
+        if self._process is not None:
+            await asyncio.to_thread(self._process.wait)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def start(self) -> None:
+        """Start the process and wait until it listens.
+
+        Raises
+        ------
+        LedgerError
+            If it does not.
+        """
+        self._frames, self._texts = Frames(), Texts()
+        self._ready, self._gone = self._loop.create_future(), self._loop.create_future()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = await asyncio.to_thread(_run, self.home, theirs, self._max_bytes)
+        self.pid = self._process.pid
+        transport, _ = await self._loop.create_unix_connection(lambda: self, sock=ours)
+        await asyncio.wait({self._ready, self._gone}, timeout=_START_SECONDS,
+                           return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
+        if not self._ready.done():
+            transport.abort()  # it ends once nobody is there
+            await asyncio.to_thread(self._process.wait)
+            msg = "the process that writes the ledger must start, got none. See the log above."
+            raise LedgerError(msg, "failed")
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the process says.
+
+        Parameters
+        ----------
+        data : bytes
+            In frames.
+        """
+        for what, *said in self._frames.take(data):
+            if what == READY:
+                self._ready.set_result(None)
+            elif what == TOLD:
+                for number, told in said[0]:
+                    self._settle(number, outcome(told))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Refuse what waits once the process has ended, and start another.
+
+        Parameters
+        ----------
+        exc : Exception or None
+            Why.
+        """
+        serving, self._transport = self.serving, None
+        self._gone.set_result(None)
+        msg = "the process that writes the ledger must run, got one that ended. Ask again."
+        for number in list(self._asked):
+            self._settle(number, LedgerError(msg, "failed"))
+        if serving and not self._closed:
+            _LOG.warning("the process that writes the ledger ended: %s; starting another", exc)
+            self._starting = self._loop.create_task(self._start_again())
+
+    async def _start_again(self) -> None:
+        pause, longest = _PAUSE_SECONDS
+        if self._process is not None:
+            await asyncio.to_thread(self._process.wait)
+        while True:
+            try:
+                await self.start()
+            except (LedgerError, OSError) as error:
+                _LOG.warning("%s", error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, longest)
+            else:
+                return
+
+    def _ask(
+        self, entries: Sequence[Entry], idempotency: Idempotency | None, *, alone: bool
+    ) -> asyncio.Future[Any]:
+        refuse_reserved(entries)
+        if self._closed:
+            msg = "the ledger must be open, got a closed one. Open it again."
+            raise LedgerError(msg, "closed")
+        if len(self._asked) >= WAITING:
+            msg = f"at most {WAITING} appends may wait, got more. Send fewer at a time."
+            raise LedgerError(msg, "overloaded")
+        if self._transport is None:
+            msg = "the process that writes the ledger must run, got one that starts. Ask again."
+            raise LedgerError(msg, "failed")
+        self._number += 1
+        self._transport.write(frame(APPEND, self._number, *self._texts.pack(entries, idempotency)))
+        asked = _Asked(self._loop.create_future(), alone, time.monotonic())
+        self._asked[self._number] = asked
+        if self._timer is None:
+            self._timer = self._loop.call_later(self.seconds, self._give_up)
+        return asked.future
+
+    def _settle(self, number: int, outcome: tuple[Receipt, ...] | Exception) -> None:
+        asked = self._asked.pop(number, None)
+        if asked is None or asked.future.done():  # given up
+            return
+        if isinstance(outcome, Exception):
+            asked.future.set_exception(outcome)
+            return
+        self.commits = max(self.commits, outcome[-1].commit)
+        asked.future.set_result(outcome[0] if asked.alone else outcome)
+
+    def _give_up(self) -> None:
+        """Refuse what has waited for too long; what was not begun will not be recorded."""
+        self._timer = None
+        now = time.monotonic()
+        for number, asked in list(self._asked.items()):
+            left = asked.began + self.seconds - now
+            if left > 0:
+                self._timer = self._loop.call_later(left, self._give_up)
+                return
+            if self._transport is not None:
+                self._transport.write(frame(DROP, number))
+            msg = f"the ledger must answer in {self.seconds:g} s, got no answer. Try again."
+            self._settle(number, LedgerError(msg, "locked"))
+
+
+def _run(home: Path, link: socket.socket, max_bytes: int | None) -> subprocess.Popen[bytes]:
+    """Start the writer; signals that end the service are withheld from it for good."""
+    command = [
+        sys.executable, "-P", "-m", "respredict.ledger.writer_process",
+        str(home.absolute()), str(link.fileno()), str(max_bytes or 0),
+    ]  # fmt: skip
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        return subprocess.Popen(  # noqa: S603 - this program, by this interpreter
+            command, pass_fds=[link.fileno()], stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path},
+        )  # fmt: skip
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+async def open_remote(
+    home: Path, *, seconds: float = 30.0, max_bytes: int | None = None
+) -> RemoteLedger:
+    """Open the ledger of a home for appending from this event loop.
+
+    Parameters
+    ----------
+    home : Path
+        ``RESPREDICT_HOME``.
+    seconds : float, default=30.0
+        How long an append waits for its record.
+    max_bytes : int or None, default=None
+        Size at which the ledger counts as full.
+
+    Returns
+    -------
+    RemoteLedger
+        Close it.
+
+    Raises
+    ------
+    LedgerError
+        If there is none, or the process that writes it does not start.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from respredict.ledger.creation import create_ledger
+    >>> async def appended(home):
+    ...     ledger = await open_remote(home)
+    ...     receipt = await ledger.append(Entry(kind="decision", actor="key-1"))
+    ...     await ledger.close()
+    ...     return receipt.sequence
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = create_ledger(Path(folder))
+    ...     asyncio.run(appended(Path(folder)))
+    2
+    """
+    check_there(ledger_file(home))
+    ledger = RemoteLedger(home, seconds=seconds, max_bytes=max_bytes)
+    await ledger.start()
+    return ledger
