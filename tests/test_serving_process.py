@@ -20,6 +20,7 @@ import pytest
 from respredict.access.keys import create_key
 from respredict.bundle import set_champion
 from tests.conftest import PUBLISHED_MAN, ROOT
+from tests.serving_process.running import children
 
 # Written into the service's interpreters: every address that anything in them asks for.
 WATCH = """
@@ -71,9 +72,7 @@ def kill_tree(pid: int) -> None:
     """Send SIGKILL to a process and all it started, parents first; circus parts their groups."""
     tree = [pid]
     for parent in tree:
-        with contextlib.suppress(OSError):
-            children = Path(f"/proc/{parent}/task/{parent}/children").read_text()
-            tree += [int(child) for child in children.split()]
+        tree += children(parent)
     for found in tree:
         with contextlib.suppress(ProcessLookupError):
             os.kill(found, signal.SIGKILL)

@@ -24,6 +24,7 @@ import pytest
 from respredict.access.keys import create_key
 from respredict.ledger.creation import create_ledger
 from tests.conftest import PUBLISHED_MAN
+from tests.serving_process.running import children
 from tests.test_serving_process import ServiceProcess, ask, free_port
 
 pytestmark = pytest.mark.prove
@@ -54,8 +55,7 @@ def resident(pid: int) -> float:
     tree, total = [pid], 0
     for parent in tree:
         with contextlib.suppress(OSError):
-            children = Path(f"/proc/{parent}/task/{parent}/children").read_text()
-            tree += [int(child) for child in children.split()]
+            tree += children(parent)
             status = Path(f"/proc/{parent}/status").read_text()
             total += int(re.search(r"VmRSS:\s+(\d+)", status)[1])
     return total / 1024

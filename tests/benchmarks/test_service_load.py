@@ -28,7 +28,7 @@ from tests.audited import other_model, promoted
 from tests.benchmarks.http_load import Load, kept, load, raw
 from tests.benchmarks.judged import Judge, document_of
 from tests.benchmarks.mixed_requests import mixed
-from tests.serving_process.running import MAN, Running, key_of, own_home
+from tests.serving_process.running import MAN, Running, family, key_of, own_home
 
 pytestmark = pytest.mark.prove
 
@@ -69,7 +69,7 @@ def watched(service: Running, caller: threading.Thread, home: Path) -> list[tupl
     began = time.monotonic()
     while caller.is_alive():
         now = time.monotonic() - began
-        seen.append((now, memory_mb(service.workers())))
+        seen.append((now, memory_mb(family(service.pid)[1:])))
         if switches and now >= switches[0]:
             del switches[0]
             promoted(home, models[len(switches)], 70 - len(switches), "a proof")

@@ -43,10 +43,12 @@ def key_of(home: Path, role: str = "clinician") -> str:
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes that one has started."""
-    with contextlib.suppress(OSError):
-        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
+    """Return the processes that one has started, whichever of its threads did."""
+    found: list[int] = []
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += map(int, listed.read_text().split())
+    return found
 
 
 def family(pid: int) -> list[int]:
