@@ -106,6 +106,7 @@ class ResponseService:
         # BentoML makes a bound method, with its signature, anew for each request.
         self.__dict__.update(score=self.score, score_batch=self.score_batch)
         self._looking = asyncio.create_task(self._look())
+        self._looking.add_done_callback(_tell_end)
 
     @bentoml.on_shutdown
     async def stop(self) -> None:
@@ -177,6 +178,12 @@ class ResponseService:
     def _tell_model(self) -> None:
         card = self.scorer.model_card()
         metrics.now_serving(card["digest"], card["version"], card["use"])
+
+
+def _tell_end(looking: asyncio.Task[None]) -> None:
+    """Say that nobody follows the champion any more, where that was not asked for."""
+    if not looking.cancelled() and (error := looking.exception()) is not None:
+        _LOG.error("the champion is not followed any more: %s", type(error).__name__)
 
 
 def _warm_scorer(home: Path) -> Scorer:

@@ -23,6 +23,7 @@ from respredict.bundle import champion
 from respredict.ledger.creation import create_ledger
 from respredict.ledger.reading import Reader
 from respredict.ledger.record import new_id
+from respredict.ledger.remote import open_remote
 from respredict.ledger.writer import open_ledger
 from respredict.schema.request import read_request
 from serving.pages import desk_counts
@@ -93,7 +94,8 @@ def desk(client, auditor, crowded, trained, monkeypatch):
             return client.post(path, headers=headers, data=form)
         return client.get(path, headers=headers)
 
-    with Reader(crowded) as reader, open_ledger(crowded) as ledger:
+    ledger = client.portal.call(open_remote, crowded)
+    with Reader(crowded) as reader:
         for name, told in (("home", crowded), ("reader", reader), ("ledger", ledger)):
             monkeypatch.setattr(service, name, told)
         _follow(service, crowded)
@@ -105,6 +107,7 @@ def desk(client, auditor, crowded, trained, monkeypatch):
         gc.unfreeze()
         monkeypatch.undo()
         _follow(service, trained["home"])
+    client.portal.call(ledger.close)
     desk_counts._tallies.pop(crowded, None)
 
 
