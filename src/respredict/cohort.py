@@ -119,7 +119,7 @@ def read_cohort(
     """
     file = Path(path)
     mapped = read_mapping(file, mapping)
-    table = read_table(file, mapped.separator) if mapped else read_table(file)
+    table = read_table(file, mapped.dialect) if mapped else read_table(file)
     table, broken = mapped.read(table) if mapped else (table, [])
     sidecar = read_sidecar(file, table)
     names = read_names(table.cells | table.refused, table.nameless)

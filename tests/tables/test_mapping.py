@@ -12,7 +12,7 @@ import pytest
 from respredict.cli.main import main
 from respredict.cohort import read_cohort
 from respredict.errors import CohortError
-from respredict.tables.files import read_table, separator_of
+from respredict.tables.files import dialect_of, read_table
 from respredict.tables.guessing import guess_name
 from respredict.tables.mapped import stream_mapped
 from respredict.tables.mapping import read_mapping
@@ -214,8 +214,8 @@ def suggested(tmp_path, text: str, name: str = "export.csv"):
     """Write a table and suggest its mapping, as the command does."""
     file = tmp_path / name
     file.write_text(text)
-    separator = separator_of(file)
-    return suggest_mapping(file, read_table(file, separator), separator)
+    dialect = dialect_of(file)
+    return suggest_mapping(file, read_table(file, dialect), dialect)
 
 
 REDCAP = {
@@ -364,6 +364,53 @@ def test_a_german_export_is_read_through_a_suggested_mapping(tmp_path, capsys):
     assert [chunk.table.cells["estradiol_pg_ml"].tolist() for chunk in chunks] == [
         ["<20.5"], ["31"]
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("codec", "encoding", "got"),
+    [("cp1252", "windows-1252", "another encoding"), ("utf-16", "UTF-16", "NUL bytes or UTF-16")],
+)
+def test_what_excel_saves_is_read_through_a_suggested_mapping(
+    tmp_path, capsys, codec, encoding, got
+):
+    """Umlauts in names and words; refused until somebody says how they are written."""
+    file = tmp_path / "export.csv"
+    file.write_bytes(
+        "Östradiol (pg/ml);lh_iu_l;site\n21;3,4;Zürich – Süd\n32,5;4;Bern\n".encode(codec)
+    )
+    assert main(["check", str(file)]) == 2
+    told = capsys.readouterr().err
+    assert f"must be text in UTF-8, got {got}" in told
+    assert f'or write encoding = "{encoding}" in mapping.toml' in told
+    assert main(["check", str(file), "--suggest-mapping"]) == 0
+    text = (tmp_path / "mapping.toml").read_text(encoding="utf-8")
+    assert f'encoding = "{encoding}"' in text
+    assert 'column = "Östradiol (pg/ml)"' in text
+    (tmp_path / "mapping.toml").write_text(text.replace("= false", "= true"), encoding="utf-8")
+    cohort = read_cohort(file)
+    assert cohort.men["site"].tolist() == ["Zürich – Süd", "Bern"]
+    assert f"text in {encoding}, semicolons between cells, decimal commas." in cohort.notices[0]
+    chunks = stream_mapped(file).chunks(1, ["site"])
+    assert [chunk.table.cells["site"].tolist() for chunk in chunks] == [["Zürich – Süd"], ["Bern"]]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "raw", "match"),
+    [
+        ("windows-1252", b"site\n\x81\n", "be text in windows-1252, got another encoding in row 1"),
+        ("UTF-16", b"site\nABC\n", "be text in UTF-16, got another encoding"),
+        ("windows-1252", b"site\nA\x00\n", "be text in windows-1252, got NUL bytes"),
+        ("latin-1", b"site\nA\n", "encoding must be 'UTF-8', 'windows-1252' or 'UTF-16'"),
+    ],
+)
+def test_an_encoding_that_is_not_the_tables_is_refused(tmp_path, encoding, raw, match):
+    file = tmp_path / "men.csv"
+    file.write_bytes(raw)
+    (tmp_path / "mapping.toml").write_text(f'file = "men.csv"\nencoding = "{encoding}"\n')
+    with pytest.raises(CohortError, match=match):
+        read_cohort(file)
+    with pytest.raises(CohortError, match=match.removesuffix(" in row 1")):
+        list(stream_mapped(file).chunks(10, ["site"]))
 
 
 def test_a_mapping_may_say_no_more_than_how_a_table_is_written(tmp_path):

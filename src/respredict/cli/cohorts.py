@@ -76,7 +76,7 @@ def _check(given: argparse.Namespace) -> int:
 
 def _suggest(given: argparse.Namespace) -> int:
     from respredict.files import write_atomically
-    from respredict.tables.files import read_table, separator_of
+    from respredict.tables.files import dialect_of, read_table
     from respredict.tables.mapping import MAPPING
     from respredict.tables.suggesting import suggest_mapping
 
@@ -85,8 +85,8 @@ def _suggest(given: argparse.Namespace) -> int:
     if file.exists():
         remedy = "Remove it, or name another with --mapping"
         raise InputError(Problem(str(file), "not be there yet", "a mapping", remedy))
-    separator = separator_of(table)
-    found = suggest_mapping(table, read_table(table, separator), separator)
+    dialect = dialect_of(table)
+    found = suggest_mapping(table, read_table(table, dialect), dialect)
     write_atomically(file, found.text)
     told = {"file": str(file), "guessed": found.guessed, "unknown": found.unknown}
     lines = [f"Wrote {file}: {len(found.guessed)} guesses, each to be confirmed in it."]

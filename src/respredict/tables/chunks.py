@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 
 from respredict.errors import Problem
 from respredict.tables.delimited import (
-    COMMA,
+    PLAIN,
     SEPARATORS,
+    Dialect,
     check_header,
     check_separated,
     is_empty,
+    not_text,
     ragged_remedy,
     refuse,
 )
@@ -37,15 +39,15 @@ _ENDS = 8
 _BUFFER = 1 << 20
 
 
-def stream_table(path: str | os.PathLike[str], separator: str = COMMA) -> TableStream:
+def stream_table(path: str | os.PathLike[str], dialect: Dialect = PLAIN) -> TableStream:
     r"""Open a CSV or Parquet file to be read in chunks.
 
     Parameters
     ----------
     path : path-like
         Ends in ``.csv``, ``.parquet`` or ``.pq``.
-    separator : str, default=","
-        What stands between the cells of CSV.
+    dialect : Dialect, default=PLAIN
+        How CSV is written.
 
     Returns
     -------
@@ -79,18 +81,18 @@ def stream_table(path: str | os.PathLike[str], separator: str = COMMA) -> TableS
         got = getattr(error, "strerror", None) or "none"
         refuse(str(file), "be a readable file", got, "Check the path")
     if recognised(file, head, tail) == "csv":
-        return _Csv(file, separator)
+        return _Csv(file, dialect)
     return _Parquet(file)
 
 
 class _Csv(TableStream):
-    def __init__(self, file: Path, separator: str) -> None:
+    def __init__(self, file: Path, dialect: Dialect) -> None:
         super().__init__(file)
-        self.separator = separator
+        self.dialect = dialect
         with file.open("rb") as raw:
             first = next(self._records(raw), [])
         self.header = [cell.strip() for cell in first]
-        check_separated(file.name, self.header, separator)
+        check_separated(file.name, self.header, dialect.separator)
         check_header(file.name, self.header)
         cells = {name: objects([]) for name in self.header if name}
         self.empty = Table(cells, 0, "", nameless=self.header.count(""))
@@ -128,35 +130,32 @@ class _Csv(TableStream):
         self.left_out = sum(width > 0 for width in waiting)
 
     def _records(self, raw: BinaryIO) -> Iterator[list[str]]:
-        text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-        reader = csv.reader(self._lines(text), strict=True, delimiter=self.separator)
+        text = io.TextIOWrapper(raw, encoding=self.dialect.codec, newline="")
+        reader = csv.reader(self._lines(text), strict=True, delimiter=self.dialect.separator)
         try:
             yield from reader
         except csv.Error as error:
             remedy = "Close every quotation mark and write it twice inside a cell"
             rows = (reader.line_num - 1,) if reader.line_num > 1 else ()
-            rule = f"be {SEPARATORS[self.separator]}-separated text"
+            rule = f"be {SEPARATORS[self.dialect.separator]}-separated text"
             refuse(self.file.name, rule, f"'{error}'", remedy, rows)
-        except UnicodeDecodeError:
-            self._not_text("another encoding")
+        except UnicodeError:
+            not_text(self.file.name, self.dialect.encoding, "another encoding")
         finally:
             text.detach()
 
     def _lines(self, text: io.TextIOWrapper) -> Iterator[str]:
         for line in text:
             if "\x00" in line:
-                self._not_text("NUL bytes or UTF-16")
+                not_text(self.file.name, self.dialect.encoding)
             yield line
-
-    def _not_text(self, got: str) -> NoReturn:
-        refuse(self.file.name, "be text in UTF-8", got, "Save it as CSV UTF-8")
 
     def _chunk(self, records: list[list[str]], done: int, wanted: Collection[str]) -> Chunk:
         rows, width = np.arange(done + 1, done + len(records) + 1), len(self.header)
         sound = [len(one) == width for one in records]
         bad = [i for i, fits in enumerate(sound) if not fits]
         rule = f"have {width} cells, as the header has"
-        remedy = ragged_remedy(self.separator)
+        remedy = ragged_remedy(self.dialect.separator)
         apart = tuple(
             Problem("the row", rule, str(len(records[i])), remedy, (done + i + 1,)) for i in bad
         )

@@ -1,7 +1,8 @@
-"""The text of a CSV file into a header and records, and what separates its cells.
+"""The bytes of a CSV file into a header and records: its encoding, and what parts its cells.
 
-Nothing is guessed when a table is read: cells stand between commas unless ``mapping.toml``
-says otherwise. What likely separates them is told in the refusal, and to who writes a mapping.
+Nothing is guessed when a table is read: it is UTF-8 with commas between cells unless
+``mapping.toml`` says otherwise. What it likely is instead is told in the refusal, and to who
+writes a mapping.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import NoReturn
 
@@ -18,18 +20,57 @@ from respredict.errors import CohortError, Problem
 from respredict.schema.quantities import parse_measurement
 
 __all__ = [
-    "COMMA", "SEPARATORS", "check_header", "check_separated", "decoded", "is_empty",
-    "likely_separator", "records_of", "refuse", "shown",
+    "COMMA", "ENCODINGS", "PLAIN", "SEPARATORS", "UTF_8", "Dialect", "check_header",
+    "check_separated", "decoded", "is_empty", "likely_encoding", "likely_separator", "not_text",
+    "records_of", "refuse", "shown",
 ]  # fmt: skip
 
 COMMA = ","
 #: What may separate cells, with its name in a message.
 SEPARATORS = {COMMA: "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+#: What a table is encoded in where nobody said otherwise.
+UTF_8 = "UTF-8"
+#: Encodings that spreadsheets write, with the codec that reads each.
+ENCODINGS = {UTF_8: "utf-8-sig", "windows-1252": "cp1252", "UTF-16": "utf-16"}
 _LOOKED_AT = 1000
 _WIDEST = 40
+_BOMS_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-def decoded(name: str, raw: bytes) -> str:
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a CSV file is written.
+
+    Parameters
+    ----------
+    separator : str, default=","
+        What stands between the cells, of ``SEPARATORS``.
+    encoding : str, default="UTF-8"
+        Of ``ENCODINGS``.
+    """
+
+    separator: str = COMMA
+    encoding: str = UTF_8
+
+    @property
+    def codec(self) -> str:
+        """Its encoding as Python names it."""
+        return ENCODINGS[self.encoding]
+
+    @property
+    def told(self) -> list[str]:
+        """What is unlike comma-separated UTF-8, in words."""
+        found = [f"text in {self.encoding}"] if self.encoding != UTF_8 else []
+        if self.separator != COMMA:
+            found.append(f"{SEPARATORS[self.separator]}s between cells")
+        return found
+
+
+#: What a table is read as where nobody said otherwise.
+PLAIN = Dialect()
+
+
+def decoded(name: str, raw: bytes, encoding: str = UTF_8) -> str:
     """Return the text of a file, or refuse it.
 
     Parameters
@@ -38,6 +79,8 @@ def decoded(name: str, raw: bytes) -> str:
         Of the file.
     raw : bytes
         Of all of it.
+    encoding : str, default="UTF-8"
+        Of ``ENCODINGS``.
 
     Returns
     -------
@@ -47,16 +90,75 @@ def decoded(name: str, raw: bytes) -> str:
     Raises
     ------
     CohortError
-        If it is not in UTF-8.
+        If it is not in that encoding.
     """
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in raw:
-        refuse(name, "be text in UTF-8", "NUL bytes or UTF-16", "Save it as CSV UTF-8")
+    if encoding == UTF_8 and raw.startswith(_BOMS_16):
+        not_text(name, encoding)
     try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n")
-        rows = (line,) if line else ()
-        refuse(name, "be text in UTF-8", "another encoding", "Save it as CSV UTF-8", rows)
+        text = raw.decode(ENCODINGS[encoding])
+    except UnicodeError as error:
+        line = raw[: getattr(error, "start", 0)].count(b"\n")
+        not_text(name, encoding, "another encoding", (line,) if line else ())
+    if "\x00" in text:
+        not_text(name, encoding)
+    return text
+
+
+def not_text(
+    name: str, encoding: str, got: str = "NUL bytes or UTF-16", rows: Sequence[int] = ()
+) -> NoReturn:
+    """Refuse a file that is not in its encoding.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    encoding : str
+        That it was to be in.
+    got : str, default="NUL bytes or UTF-16"
+        What was found.
+    rows : sequence of int, default=()
+        Where.
+
+    Raises
+    ------
+    CohortError
+        Always.
+    """
+    likely = "UTF-16" if got.endswith("UTF-16") else "windows-1252"
+    said = f'encoding = "{likely}"' if encoding == UTF_8 else "its encoding"
+    remedy = f"Save it as CSV UTF-8, or write {said} in mapping.toml (respredict check TABLE"
+    remedy += " --suggest-mapping does)"
+    refuse(name, f"be text in {encoding}", got, remedy, rows)
+
+
+def likely_encoding(raw: bytes) -> str:
+    r"""Return what the beginning of a file is likely encoded in.
+
+    Parameters
+    ----------
+    raw : bytes
+        Whole lines.
+
+    Returns
+    -------
+    str
+        Of ``ENCODINGS``.
+
+    Examples
+    --------
+    >>> likely_encoding(b"Gr\xf6\xdfe;LH\n"), likely_encoding("Größe;LH\n".encode())
+    ('windows-1252', 'UTF-8')
+    """
+    if raw.startswith(_BOMS_16):
+        return "UTF-16"
+    for encoding in (UTF_8, "windows-1252"):
+        try:
+            raw.decode(ENCODINGS[encoding])
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return UTF_8
 
 
 def records_of(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from respredict.tables.delimited import (
-    COMMA,
+    PLAIN,
+    Dialect,
     check_header,
     decoded,
+    likely_encoding,
     likely_separator,
     records_of,
     refuse,
     shown,
 )
 
-__all__ = ["Table", "empty_rows", "read_table", "separator_of", "shown"]
+__all__ = ["Table", "dialect_of", "empty_rows", "read_table", "shown"]
 
 _PARQUET = b"PAR1"
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # xlsx and ods are zip files; xls is OLE
@@ -65,15 +67,15 @@ class Table:
     empty: int = 0
 
 
-def read_table(path: str | os.PathLike[str], separator: str = COMMA) -> Table:
+def read_table(path: str | os.PathLike[str], dialect: Dialect = PLAIN) -> Table:
     r"""Read a CSV or Parquet file into columns of cells.
 
     Parameters
     ----------
     path : path-like
         Ends in ``.csv``, ``.parquet`` or ``.pq``.
-    separator : str, default=","
-        What stands between the cells of CSV.
+    dialect : Dialect, default=PLAIN
+        How CSV is written.
 
     Returns
     -------
@@ -101,12 +103,12 @@ def read_table(path: str | os.PathLike[str], separator: str = COMMA) -> Table:
         got = getattr(error, "strerror", None) or "none"
         refuse(str(file), "be a readable file", got, "Check the path")
     if recognised(file, raw[:_ENDS], raw[-_ENDS:]) == "csv":
-        return _csv(file.name, raw, separator)
+        return _csv(file.name, raw, dialect)
     return _parquet(file.name, raw)
 
 
-def separator_of(path: str | os.PathLike[str]) -> str:
-    r"""Return what likely stands between the cells of a file, by its beginning.
+def dialect_of(path: str | os.PathLike[str]) -> Dialect:
+    r"""Return how a file is likely written, by its beginning.
 
     Parameters
     ----------
@@ -115,8 +117,8 @@ def separator_of(path: str | os.PathLike[str]) -> str:
 
     Returns
     -------
-    str
-        A comma where nothing speaks for another mark, or the file is no CSV.
+    Dialect
+        Commas where nothing speaks for another mark; the default where it is no CSV.
 
     Examples
     --------
@@ -124,17 +126,20 @@ def separator_of(path: str | os.PathLike[str]) -> str:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "men.csv"
     ...     _ = file.write_text("T;LH\n9,4;3,1\n")
-    ...     separator_of(file)
-    ';'
+    ...     dialect_of(file)
+    Dialect(separator=';', encoding='UTF-8')
     """
     file = Path(path)
     if file.suffix.lower() != ".csv" or not file.is_file():
-        return COMMA
+        return PLAIN
     with file.open("rb") as stream:
         beginning = stream.read(_BEGINNING)
         whole = not stream.read(1)
-    lines = beginning if whole else beginning[: beginning.rfind(b"\n") + 1]
-    return likely_separator(lines.decode("utf-8-sig", errors="replace")) or COMMA
+    # Two bytes more, so that half a character of UTF-16 is not cut off.
+    lines = beginning if whole else beginning[: (beginning.rfind(b"\n") + 2) & ~1]
+    dialect = Dialect(encoding=likely_encoding(lines))
+    text = lines.decode(dialect.codec, errors="replace")
+    return replace(dialect, separator=likely_separator(text) or dialect.separator)
 
 
 def empty_rows(count: int) -> str:
@@ -198,8 +203,9 @@ def recognised(file: Path, head: bytes, tail: bytes) -> str:
     return "parquet"
 
 
-def _csv(name: str, raw: bytes, separator: str) -> Table:
-    header, body, empty = records_of(name, decoded(name, raw), separator)
+def _csv(name: str, raw: bytes, dialect: Dialect) -> Table:
+    text = decoded(name, raw, dialect.encoding)
+    header, body, empty = records_of(name, text, dialect.separator)
     columns = dict(zip(header, zip(*body, strict=True), strict=True))
     return Table(
         {column: objects(cells) for column, cells in columns.items() if column},

@@ -71,4 +71,4 @@ def stream_mapped(path: Path, file: Path | None = None) -> TableStream:
     mapping = read_mapping(path, file)
     if mapping is None:
         return stream_table(path)
-    return _MappedStream(stream_table(path, mapping.separator), mapping)
+    return _MappedStream(stream_table(path, mapping.dialect), mapping)

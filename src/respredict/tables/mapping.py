@@ -5,6 +5,7 @@ through the mapping, or through the one that ``--mapping`` names. Each section i
 ``data/README.md`` shows every key::
 
     file = "clinic.csv"
+    encoding = "windows-1252"
     separator = ";"
     decimal = ","
     missing = ["ND"]
@@ -39,7 +40,7 @@ from numpy.typing import NDArray
 from respredict.errors import CohortError, Problem, nearest
 from respredict.schema.quantities import parse_measurement
 from respredict.schema.record import COLUMNS, alternatives, body_columns
-from respredict.tables.delimited import COMMA, SEPARATORS, shown
+from respredict.tables.delimited import COMMA, PLAIN, UTF_8, Dialect, shown
 from respredict.tables.files import Table, objects
 from respredict.tables.mapping_checks import DAYS, MAPPING, WHOLE, columns_of, mapping_problems
 from respredict.tables.mapping_dates import days_between
@@ -66,8 +67,8 @@ class ColumnMapping:
         Mark of decimals.
     sha256 : str
         Digest of the file.
-    separator : str
-        What stands between the cells of CSV.
+    dialect : Dialect
+        How CSV is written.
     file : Path or None
         Where it lies.
     """
@@ -76,14 +77,14 @@ class ColumnMapping:
     missing: frozenset[str] = frozenset()
     decimal: str = "."
     sha256: str = field(default="", compare=False)
-    separator: str = COMMA
+    dialect: Dialect = PLAIN
     file: Path | None = field(default=None, compare=False)
 
     @property
     def notice(self) -> str:
         """What a reader of the table should know."""
         told = list(self.entries)
-        told += [f"{SEPARATORS[self.separator]}s between cells"] if self.separator != COMMA else []
+        told += self.dialect.told
         told += ["decimal commas"] if self.decimal == COMMA else []
         return f"Read through {MAPPING} (sha256 {self.sha256[:12]}): {', '.join(told)}."
 
@@ -270,7 +271,7 @@ def read_mapping(table: Path, file: Path | None = None) -> ColumnMapping | None:
     missing = frozenset(str(code).strip().casefold() for code in written.get("missing", ()))
     return ColumnMapping(
         entries, missing, written.get("decimal", "."), hashlib.sha256(raw).hexdigest(),
-        written.get("separator", COMMA), where,
+        Dialect(written.get("separator", COMMA), written.get("encoding", UTF_8)), where,
     )  # fmt: skip
 
 

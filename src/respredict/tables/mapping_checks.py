@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from respredict.errors import Problem, nearest
-from respredict.tables.delimited import SEPARATORS, shown
+from respredict.tables.delimited import ENCODINGS, SEPARATORS, shown
 from respredict.tables.targets import TARGETS
 
 __all__ = ["DAYS", "ENTRY", "MAPPING", "WHOLE", "columns_of", "mapping_problems"]
@@ -14,12 +14,14 @@ __all__ = ["DAYS", "ENTRY", "MAPPING", "WHOLE", "columns_of", "mapping_problems"
 MAPPING = "mapping.toml"
 DAYS = "followup_days"
 #: What is said of the whole table, and of each section.
-WHOLE = {"file": str, "missing": list, "separator": str, "decimal": str}
+WHOLE = {"file": str, "missing": list, "encoding": str, "separator": str, "decimal": str}
 ENTRY = {
     "column": str, "unit": str, "values": dict, "from": str, "to": str, "dates": str,
     "confirmed": bool,
 }  # fmt: skip
-_CHOICES: dict[str, tuple[str, ...]] = {"separator": tuple(SEPARATORS), "decimal": (".", ",")}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "encoding": tuple(ENCODINGS), "separator": tuple(SEPARATORS), "decimal": (".", ","),
+}  # fmt: skip
 _WORDS = {str: "text", list: "a list", dict: "a table of values", bool: "true or false"}
 
 

@@ -23,7 +23,7 @@ from respredict.schema.quantities import parse_measurement
 from respredict.schema.record import COLUMNS, alternatives, body_columns
 from respredict.tables.chunks import stream_table
 from respredict.tables.dating import are_dates, dated_block, day_of_birth, most_likely
-from respredict.tables.delimited import COMMA
+from respredict.tables.delimited import COMMA, PLAIN, UTF_8, Dialect
 from respredict.tables.files import Table
 from respredict.tables.guessing import FROM_NAME, guess_name, guess_unit
 from respredict.tables.mapping import read_mapping
@@ -58,7 +58,7 @@ class Suggestion:
     unknown: list[str] = field(default_factory=list)
 
 
-def suggest_mapping(path: Path, table: Table, separator: str = COMMA) -> Suggestion:
+def suggest_mapping(path: Path, table: Table, dialect: Dialect = PLAIN) -> Suggestion:
     """Guess what the columns of a table are.
 
     Parameters
@@ -67,8 +67,8 @@ def suggest_mapping(path: Path, table: Table, separator: str = COMMA) -> Suggest
         Of the table.
     table : Table
         As read.
-    separator : str, default=","
-        By which its cells were parted.
+    dialect : Dialect, default=PLAIN
+        In which it was read.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def suggest_mapping(path: Path, table: Table, separator: str = COMMA) -> Suggest
     taken = {*found.guessed.values(), *(between or ())}
     found.unknown = [name for name in texts if name not in taken]
     found.text = "\n\n".join([
-        _head(path, separator, _decimal(table), missing, found.unknown), *blocks,
+        _head(path, dialect, _decimal(table), missing, found.unknown), *blocks,
         *_absent(table, found),
     ]) + "\n"  # fmt: skip
     return found
@@ -143,15 +143,17 @@ def _guessed(names: list[str]) -> dict[str, str]:
 
 
 def _head(
-    path: Path, separator: str, decimal: str, missing: Iterable[str], unknown: list[str]
+    path: Path, dialect: Dialect, decimal: str, missing: Iterable[str], unknown: list[str]
 ) -> str:
     head = [
         f"# How {path.name} is read: each section is a column of ours. Look at each guess, then",
         "# write confirmed = true. Delete what is wrong. Nothing is read before that.",
         f"file = {_quoted(path.name)}",
     ]
-    if separator != COMMA:
-        head.append(f"separator = {_quoted(separator)} # stands between the cells")
+    if dialect.encoding != UTF_8:
+        head.append(f"encoding = {_quoted(dialect.encoding)} # are names and words in it right?")
+    if dialect.separator != COMMA:
+        head.append(f"separator = {_quoted(dialect.separator)} # stands between the cells")
     if decimal:
         head.append(f'decimal = "," # as in {decimal}: decimals, not thousands?')
     if missing := sorted(missing):
