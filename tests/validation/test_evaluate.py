@@ -47,6 +47,7 @@ def test_the_answer_has_every_key(tmp_path, capsys, men, ending):
     assert (told["n"], told["events"]) == (120, men["y"].sum())
     assert list(told) == [
         "n", "events", *METRICS, "net_benefit", "calibration_curve", "groups", "level", "seed",
+        "notices",
     ]  # fmt: skip
     for name in METRICS:
         assert set(told[name]) == {"value", "low", "high"}
@@ -77,6 +78,16 @@ def test_columns_level_and_groups_are_named(tmp_path, capsys, men):
     assert out.count("calibration_slope") == 4
     assert "net benefit at 0.3" in out
     assert json.loads(run(capsys, "evaluate", file, *columns[:4], "--json"))["groups"] == {}
+
+
+def test_empty_rows_at_the_end_are_left_out_and_told(tmp_path, capsys, men):
+    """A spreadsheet's export often ends with them."""
+    file = tmp_path / "told.csv"
+    file.write_text(men.to_csv(index=False) + ",,\n,,\n")
+    note = "Left out: 2 rows at the end in which no cell is filled in."
+    assert f"note: {note}" in run(capsys, "evaluate", file)
+    told = json.loads(run(capsys, "evaluate", file, "--json"))
+    assert (told["n"], told["notices"]) == (120, [note])
 
 
 @pytest.mark.parametrize(

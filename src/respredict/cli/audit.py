@@ -95,7 +95,8 @@ def _verify(given: argparse.Namespace) -> int:
 
     verdict = verify(home(), against=given.against, public_key=given.public_key)
     told = as_told(home(), verdict, _alias())
-    lines = [f"{verdict.records} records hold, signed to {verdict.signed_to}."]
+    hold = counted(verdict.records, "record holds", "records hold")
+    lines = [f"{hold}, signed to {verdict.signed_to}."]
     if not verdict.ok:
         bad = "" if verdict.first_bad is None else f"First bad record {verdict.first_bad}: "
         lines += [f"{bad}{verdict.kind}. {verdict.detail.rstrip('.')}."]

@@ -9,6 +9,7 @@ from typing import Any
 from respredict.cli.common import Add, add_mapping, print_told, read_mapped, say
 from respredict.config import Settings
 from respredict.errors import CohortError, InputError, Problem
+from respredict.words.phrases import counted
 
 __all__ = ["add_cohorts"]
 
@@ -96,7 +97,7 @@ def _suggest(given: argparse.Namespace) -> int:
 
 
 def _described(told: dict[str, Any]) -> str:
-    lines = [f"{told['rows']} men, {told['kind']}, sha256 {told['sha256'][:12]}"]
+    lines = [f"{counted(told['rows'], 'man', 'men')}, {told['kind']}, sha256 {told['sha256'][:12]}"]
     for name, column in told["measurements"].items():
         parts = [f"{column['present']} present", f"{column['missing']} missing"]
         parts += [

@@ -56,6 +56,7 @@ def add_evaluate(add: Add) -> None:
 
 
 def _evaluate(given: argparse.Namespace) -> int:
+    from respredict.tables.files import empty_rows
     from respredict.validation.evaluation import (
         THRESHOLDS,
         SmallCells,
@@ -79,8 +80,10 @@ def _evaluate(given: argparse.Namespace) -> int:
         groups = evaluate_groups(men.y, men.p, men.group, **how, small=small, say=say)
     told = whole.as_dict()
     told["groups"] = {name: one.as_dict() for name, one in groups.items()}
-    told |= {"level": given.level, "seed": given.seed}
-    return print_told(given, told, _judged(told))
+    notices = [empty_rows(men.left_out)] if men.left_out else []
+    told |= {"level": given.level, "seed": given.seed, "notices": notices}
+    said = "\n".join([_judged(told), *(f"note: {notice}" for notice in notices)])
+    return print_told(given, told, said)
 
 
 def _of_equation(given: argparse.Namespace, at: tuple[float, ...], small: Any) -> int:
@@ -113,15 +116,21 @@ def _least(option: str, value: int, least: int) -> int:
 
 
 def _judged(told: dict[str, Any]) -> str:
-    lines = [f"{told['n']} men, {told['events']} with the outcome; {told['level']:.0%} intervals"]
+    lines = [f"{_men(told)}; {told['level']:.0%} intervals"]
     lines += _lines(told)
     for name, one in told["groups"].items():
         if "suppressed" in one:
             lines.append(f"group {name}: {one['suppressed']}")
             continue
-        lines.append(f"group {name}: {one['n']} men, {one['events']} with the outcome")
+        lines.append(
+            f"group {name}: {counted(one['n'], 'man', 'men')}, {one['events']} with the outcome"
+        )
         lines += _lines(one)
     return "\n".join(lines)
+
+
+def _men(told: dict[str, Any]) -> str:
+    return f"{counted(told['n'], 'man', 'men')}, {told['events']} with the outcome"
 
 
 def _lines(told: dict[str, Any]) -> list[str]:

@@ -304,7 +304,8 @@ def main(arguments: list[str] | None = None) -> int:
             f"{one['sequence']:>8}  {one['time']}  {one['kind']:<10} {what}; "
             f"signed {one['signed_at']} up to {one['signed_to']}"
         )
-    print(f"OK: {len(told)} records are what was signed.")
+    several = "1 record is" if len(told) == 1 else f"{len(told)} records are"
+    print(f"OK: {several} what was signed.")
     return 0
 
 

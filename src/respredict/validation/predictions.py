@@ -35,11 +35,14 @@ class Predictions:
         Predicted probabilities, in [0, 1].
     group : ndarray of shape (n_patients,), or None
         Names; None where the table has no groups.
+    left_out : int, default=0
+        Rows at the end of the table in which no cell is filled in.
     """
 
     y: Floats
     p: Floats
     group: NDArray[np.str_] | None
+    left_out: int = 0
 
 
 def read_predictions(
@@ -90,7 +93,7 @@ def read_predictions(
     names = None if grouped is None else _names(table.cells[grouped], grouped, problems)
     if problems:
         raise CohortError(problems)
-    return Predictions(outcomes, chances, names)
+    return Predictions(outcomes, chances, names, table.empty)
 
 
 _BINARY, _OUTCOME = "be 0 or 1", "Write 1 for a man with the outcome and 0 for one without"
