@@ -122,9 +122,7 @@ def _judged(told: dict[str, Any]) -> str:
         if "suppressed" in one:
             lines.append(f"group {name}: {one['suppressed']}")
             continue
-        lines.append(
-            f"group {name}: {counted(one['n'], 'man', 'men')}, {one['events']} with the outcome"
-        )
+        lines.append(f"group {name}: {_men(one)}")
         lines += _lines(one)
     return "\n".join(lines)
 
