@@ -37,11 +37,13 @@ BAD_INPUT = 2
 OLD = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
 
 
-def pair(folder: Path, name: str = "service", *, key=None, passphrase: bytes = b"") -> list[Path]:
+def pair(
+    folder: Path, name: str = "service", *, key=None, passphrase: bytes = b"", hours: int = 0
+) -> list[Path]:
     """Write a self-signed certificate of this machine and its key; return both files."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "respredict test")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=hours)
     made = (
         x509.CertificateBuilder()
         .subject_name(named)
@@ -250,6 +252,8 @@ WRONG = (
     ("good.pem", "noise", "tls_key must hold a PEM private key, got '{noise}'"),
     ("good.pem", "other.key", "belong to {good.pem}, got '{other.key}'. Give the key that it was"),
     ("sealed.pem", "sealed.key", "must have no passphrase, got '{sealed.key}'. Write it without"),
+    ("past.pem", "past.key", "tls_certificate must be valid today, got '{past.pem}', which ended"),
+    ("future.pem", "future.key", "valid today, got '{future.pem}', which begins on 2"),
     ("small.pem", "small.key", "be one that TLS takes, got ee key too small. Make both anew"),
 )
 
@@ -261,6 +265,8 @@ def test_files_that_are_no_use_are_refused_before_anything_starts(
     """One error with its remedy, exit code 2, nothing made."""
     good = pair(tmp_path, "good")
     pair(tmp_path, "other")
+    pair(tmp_path, "past", hours=-48)
+    pair(tmp_path, "future", hours=48)
     pair(tmp_path, "small", key=rsa.generate_private_key(65537, 1024))
     pair(tmp_path, "sealed", passphrase=b"secret")
     (tmp_path / "noise").write_bytes(b"\xff\x00-----BEGIN")

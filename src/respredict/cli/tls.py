@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import ssl
 from pathlib import Path
 
@@ -33,11 +34,12 @@ def check_pair(certificate: str, key: str) -> None:
     Raises
     ------
     ConfigError
-        If one of them cannot be read or is something else, or if they are no pair.
+        If one of them cannot be read or is something else, if they are no pair, or the
+        certificate is not valid now.
     """
     chain, secret = _read(_CERTIFICATE, certificate), _read(_KEY, key)
     try:
-        load_pem_x509_certificates(chain)
+        own = load_pem_x509_certificates(chain)[0]
     except ValueError as error:
         raise _wrong(
             _CERTIFICATE,
@@ -45,6 +47,12 @@ def check_pair(certificate: str, key: str) -> None:
             repr(certificate),
             "Give the certificate, not the key",
         ) from error
+    now = datetime.datetime.now(datetime.UTC)
+    if not own.not_valid_before_utc <= now <= own.not_valid_after_utc:
+        ended = now > own.not_valid_after_utc
+        day = own.not_valid_after_utc if ended else own.not_valid_before_utc
+        got = f"{certificate!r}, which {'ended' if ended else 'begins'} on {day:%Y-%m-%d}"
+        raise _wrong(_CERTIFICATE, "be valid today", got, "Give one that is, or set the clock")
     try:
         load_pem_private_key(secret, None)
     except TypeError as error:
