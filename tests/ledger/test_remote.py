@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
 import sqlite3
@@ -17,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respredict.errors import LedgerConflictError, LedgerError
+from respredict.ledger import remote
 from respredict.ledger.entry import Entry, Idempotency, Receipt, Text
 from respredict.ledger.frames import Frames, Texts, frame, outcome, told
 from respredict.ledger.locking import exclusive
@@ -277,6 +279,41 @@ def test_a_writer_that_dies_is_started_again(home):
     with Reader(home) as reader:
         assert b"monitoring" in reader.get(3).payload.answer
     assert verify(home).ok
+
+
+#: Says that it listens, and ends.
+SHORT_LIVED = """
+import socket, sys
+from respredict.ledger.frames import READY, frame
+socket.socket(fileno=int(sys.argv[1])).sendall(frame(READY))
+"""
+
+
+def test_a_writer_that_keeps_dying_is_started_later_and_later(home, monkeypatch):
+    """Nobody waits for it in vain, and once it lives again it is used."""
+    starts, real = [], remote._run
+
+    def dying(_home, link, _max_bytes):
+        starts.append(time.monotonic())
+        words = [sys.executable, "-c", SHORT_LIVED, str(link.fileno())]
+        return subprocess.Popen(words, pass_fds=[link.fileno()], cwd=ROOT)
+
+    async def work(ledger):
+        monkeypatch.setattr(remote, "_run", dying)
+        os.kill(ledger.pid, signal.SIGKILL)
+        await asyncio.sleep(2)
+        monkeypatch.setattr(remote, "_run", real)
+        deadline = time.monotonic() + 20
+        while True:
+            with contextlib.suppress(LedgerError):
+                return await ledger.append(decision(1))
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+
+    assert run(home, work).sequence == 2
+    assert 2 <= len(starts) <= 5
+    gaps = [later - earlier for earlier, later in itertools.pairwise(starts)]
+    assert gaps == sorted(gaps)
 
 
 def test_signals_that_end_a_service_are_not_meant_for_its_writer(home):

@@ -74,7 +74,9 @@ class RemoteLedger(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._process: subprocess.Popen[bytes] | None = None
-        self._transport: Any = None
+        self._link: Any = None
+        self._transport: Any = None  # the link, while the process listens
+        self._pause = _PAUSE_SECONDS[0]
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._gone: asyncio.Future[None] = self._loop.create_future()
         self._starting: asyncio.Task[None] | None = None
@@ -215,18 +217,31 @@ class RemoteLedger(asyncio.Protocol):
         self._frames, self._texts = Frames(), Texts()
         self._ready, self._gone = self._loop.create_future(), self._loop.create_future()
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = await asyncio.to_thread(_run, self.home, theirs, self._max_bytes)
+        try:
+            with theirs:
+                self._process = await asyncio.to_thread(_run, self.home, theirs, self._max_bytes)
+        except OSError:
+            ours.close()
+            raise
         self.pid = self._process.pid
-        transport, _ = await self._loop.create_unix_connection(lambda: self, sock=ours)
+        await self._loop.create_unix_connection(lambda: self, sock=ours)
         await asyncio.wait({self._ready, self._gone}, timeout=_START_SECONDS,
                            return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
         if not self._ready.done():
-            transport.abort()  # it ends once nobody is there
+            self._link.abort()  # it ends once nobody is there
             await asyncio.to_thread(self._process.wait)
             msg = "the process that writes the ledger must start, got none. See the log above."
             raise LedgerError(msg, "failed")
-        self._transport = transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection to a process that starts.
+
+        Parameters
+        ----------
+        transport : asyncio.BaseTransport
+            By which it is told.
+        """
+        self._link = transport
 
     def data_received(self, data: bytes) -> None:
         """Take what the process says.
@@ -238,8 +253,10 @@ class RemoteLedger(asyncio.Protocol):
         """
         for what, *said in self._frames.take(data):
             if what == READY:
+                self._transport = self._link
                 self._ready.set_result(None)
             elif what == TOLD:
+                self._pause = _PAUSE_SECONDS[0]
                 for number, told in said[0]:
                     self._settle(number, outcome(told))
 
@@ -261,16 +278,16 @@ class RemoteLedger(asyncio.Protocol):
             self._starting = self._loop.create_task(self._start_again())
 
     async def _start_again(self) -> None:
-        pause, longest = _PAUSE_SECONDS
+        """Start a process, later and later as long as none of them records anything."""
         if self._process is not None:
             await asyncio.to_thread(self._process.wait)
         while True:
+            await asyncio.sleep(self._pause)
+            self._pause = min(2 * self._pause, _PAUSE_SECONDS[1])
             try:
                 await self.start()
             except (LedgerError, OSError) as error:
                 _LOG.warning("%s", error)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, longest)
             else:
                 return
 
