@@ -192,10 +192,11 @@ class Access:
         used, seen = dict(self._used), dict(self._seen)
         if not used and not seen:
             return
-        minutes = [(int(at) // 60 * 60, key) for key, at in used.items()]
+        minutes = [{"at": int(at) // 60 * 60, "key": key} for key, at in used.items()]
         with writing(self._home) as connection:
             connection.executemany(
-                "UPDATE api_key SET last_used = ?1 WHERE id = ?2 AND coalesce(last_used, 0) < ?1",
+                "UPDATE api_key SET last_used = :at"
+                " WHERE id = :key AND coalesce(last_used, 0) < :at",
                 minutes,
             )
             connection.executemany(

@@ -58,8 +58,8 @@ def are_gone(connection: sqlite3.Connection, sequences: Iterable[int]) -> bool:
         Whether payloads are zero or gone, and filters gone.
     """
     query = (
-        "SELECT (SELECT body FROM payload WHERE sequence = ?1), "
-        "EXISTS (SELECT 1 FROM filter WHERE sequence = ?1)"
+        "SELECT (SELECT body FROM payload WHERE sequence = :at), "
+        "EXISTS (SELECT 1 FROM filter WHERE sequence = :at)"
     )
-    found = (connection.execute(query, (sequence,)).fetchone() for sequence in sequences)
+    found = (connection.execute(query, {"at": sequence}).fetchone() for sequence in sequences)
     return not any((body is not None and any(body)) or filtered for body, filtered in found)
