@@ -117,6 +117,10 @@ class ResponseService:
         await self.ledger.close()
         self.reader.close()
 
+    async def __is_ready__(self) -> bool:
+        """Return whether answers can be recorded, as BentoML's ``/readyz`` asks."""
+        return self.ledger.ready
+
     @bentoml.api(route="/v1/score", input_spec=_Read)
     async def score(self, _read: None, ctx: bentoml.Context) -> dict[str, Any]:
         """Score one man: probability, explanation, what it was compared with."""

@@ -192,10 +192,13 @@ def test_a_read_only_file_gives_no_answer_and_no_record(client, reader, trained)
     file.chmod(0o444)
     try:
         refused(ask(client), "read-only")
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/readyz").json()["type"] == "urn:respredict:problem:not-ready"
     finally:
         file.chmod(0o644)
     assert reader.head() == before
     assert ask(client).json()["ledger"]["sequence"] == before[0] + 1
+    assert client.get("/readyz").status_code == 200
 
 
 def test_a_locked_database_gives_no_answer_and_no_record(client, reader, trained):

@@ -104,7 +104,8 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "/livez": Operation("Whether the process lives", "BentoML's own.", tag="service"),
     "/readyz": Operation(
-        "Whether it can answer", "BentoML's own.", tag="service", codes=("not-ready",)
+        "Whether it can answer", "503 for five seconds after an answer could not be recorded.",
+        tag="service", codes=("not-ready",),
     ),
     "/healthz": Operation("Whether the process lives", "BentoML's own.", tag="service"),
     "/metrics": Operation(

@@ -191,3 +191,12 @@ def test_a_backup_that_was_changed_is_refused(backed, tamper):
     tamper(file.parent, ("UPDATE record SET actor = 'x' WHERE sequence = 3",))
     with pytest.raises(LedgerDamageError, match="a backup must verify, got altered header"):
         restore(changed, home, actor="ops", reason="r", force=True)
+
+
+def test_a_backup_lies_in_a_folder_and_is_another_file_than_the_ledger(home, tmp_path):
+    """What is wrong is named, and it is not the ledger."""
+    with pytest.raises(LedgerConflictError, match="target must lie in a folder that is there"):
+        backup(home, tmp_path / "nowhere" / "b.db")
+    with pytest.raises(LedgerConflictError, match="must be another file than the ledger"):
+        restore(home / "ledger.db", home, actor="ops", reason="x")
+    assert verify(home).records == 1

@@ -6,10 +6,11 @@ import contextlib
 import random
 import subprocess
 import sys
+import time
 
 import pytest
 
-from respredict.errors import NoRecordError
+from respredict.errors import LedgerConflictError, NoRecordError
 from respredict.ledger.creation import checkpoint_now
 from respredict.ledger.entry import Entry, Idempotency
 from respredict.ledger.erasure import erase, is_pending, sweep
@@ -146,3 +147,25 @@ def test_who_is_not_there_cannot_be_erased(home):
         key = reader.get(1).id
     with pytest.raises(ValueError, match="decision or outcome or amendment or read can be erased"):
         erase(home, decision=key, actor="ops", reason="asked for")
+
+
+def test_a_pending_erasure_holds_nobody_up(home):
+    """The writer looks at once whether readers are gone, and does not wait with the lock held."""
+    with open_ledger(home) as ledger:
+        ledger.append(decision(1))
+        with contextlib.closing(read_only(home)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM record").fetchall()
+            assert erase(home, pseudonym="man-0001", actor="o", reason="r").pending
+            began = time.monotonic()
+            ledger.tend(closing=False)
+            assert time.monotonic() - began < 1  # SQLite would wait for 2 s
+            assert is_pending(home)
+            assert ledger.append(decision(2)).sequence == 4
+            assert ledger._connection.execute("PRAGMA busy_timeout").fetchone() == (2000,)
+
+
+def test_an_erasure_has_a_reason(home):
+    """It stays in the chain when all else is gone."""
+    with pytest.raises(LedgerConflictError, match="an erasure must have a reason, got none"):
+        erase(home, pseudonym="man-0001", actor="o", reason=" ")

@@ -166,7 +166,8 @@ def test_a_locked_database_is_told_with_its_reason(home):
     assert run(home, work).sequence == 2
 
 
-def test_a_full_ledger_refuses_and_goes_on_with_room(home):
+@pytest.mark.parametrize("size", [1, 4096, 90_000])
+def test_a_full_ledger_refuses_and_goes_on_with_room(home, monkeypatch, size):
     """The limit can be set at the start and anew."""
     big = decision(1, answer=b"x" * 90_000)
 
@@ -174,10 +175,17 @@ def test_a_full_ledger_refuses_and_goes_on_with_room(home):
         with pytest.raises(LedgerError, match="got full") as error:
             await ledger.append(big)
         assert error.value.reason == "full"
+        assert "its limit is" in str(error.value)
+        assert (ledger.serving, ledger.ready) == (True, False)
+        monkeypatch.setattr(remote, "_UNREADY_SECONDS", 0)  # after a while it is tried again
+        assert ledger.ready
+        monkeypatch.undo()
         ledger.max_bytes = None
-        return await ledger.append(big)
+        receipt = await ledger.append(big)
+        assert ledger.ready
+        return receipt
 
-    assert run(home, work, max_bytes=(home / "ledger.db").stat().st_size).sequence == 2
+    assert run(home, work, max_bytes=size).sequence == 2
     assert verify(home).ok
 
 
@@ -342,6 +350,37 @@ def test_what_was_handed_over_by_one_who_is_killed_is_recorded(home):
         time.sleep(0.02)
     assert recorded(home) == 52  # the creation, fifty decisions, a checkpoint
     assert verify(home).ok
+
+
+def test_closing_waits_for_no_writer_that_hangs(home, monkeypatch, caplog):
+    """It is killed, and whoever waits is told; a service must end when it is asked to."""
+    monkeypatch.setattr(remote, "_END_SECONDS", 0.2)
+
+    async def work(ledger):
+        os.kill(ledger.pid, signal.SIGSTOP)
+        waiting = ledger.append(decision(1))
+        await asyncio.wait_for(ledger.close(), 10)
+        with pytest.raises(LedgerError, match="got one that ended"):
+            await waiting
+        assert gone(ledger.pid)
+
+    run(home, work)
+    assert "does not end, and is killed" in caplog.text
+    assert recorded(home) == 1
+    assert verify(home).ok
+
+
+@pytest.mark.parametrize("seconds", [0, 0.02, 0.05, 0.11, 0.13, 0.15, 0.17, 0.2, 0.4])
+def test_closing_while_a_writer_is_started_again_ends_both(home, seconds):
+    """Whenever it comes between the pause, the process and its first word."""
+
+    async def work(ledger):
+        os.kill(ledger.pid, signal.SIGKILL)
+        await asyncio.sleep(seconds)
+        await asyncio.wait_for(ledger.close(), 10)
+        return ledger.pid
+
+    assert gone(run(home, work))
 
 
 def test_a_writer_that_cannot_start_is_said(home, monkeypatch):

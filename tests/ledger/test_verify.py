@@ -643,3 +643,38 @@ def test_damage_read_apart_is_named(copy, tamper, monkeypatch):
     tamper(copy, ("UPDATE record SET actor = 'x' WHERE sequence = ?", VICTIM))
     verdict = verify(copy, apart=True)
     assert (verdict.first_bad, verdict.kind) == (VICTIM, "altered header")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("CREATE TABLE shadow (s, b)", "the table 'shadow' is none of the ledger's"),
+        ("CREATE VIEW v AS SELECT 1", "the view 'v' is none of the ledger's"),
+        (
+            "CREATE TRIGGER t AFTER INSERT ON payload BEGIN DELETE FROM filter; END",
+            "the trigger 't' is none of the ledger's",
+        ),
+        ("DROP INDEX record_kind", "the index 'record_kind' is missing"),
+        ("ALTER TABLE filter ADD COLUMN copy TEXT", "the table 'filter' has been changed"),
+    ],
+)
+def test_what_is_none_of_the_ledgers_own_is_named(home, change, told):
+    """A trigger could keep what an erasure takes away."""
+    with open_ledger(home) as ledger:
+        ledger.append(decision(1))
+    with contextlib.closing(sqlite3.connect(home / "ledger.db")) as connection:
+        connection.execute(change)
+    verdict = verify(home)
+    assert (verdict.ok, verdict.kind, verdict.detail) == (False, "foreign table", told)
+    assert not Follower(home).verify().ok
+
+
+def test_checkpoints_of_another_ledger_are_told_as_such(home, tmp_path):
+    """Who names the wrong file should not look for a forger first."""
+    create_ledger(tmp_path / "other")
+    for one, number in ((home, 1), (tmp_path / "other", 3)):
+        with open_ledger(one) as ledger:
+            ledger.append_many([decision(n) for n in range(number)])
+    verdict = verify(home, against=tmp_path / "other" / "checkpoints.jsonl")
+    assert verdict.kind == "cut tail"
+    assert "of a ledger that began otherwise: is it this one's file?" in verdict.detail

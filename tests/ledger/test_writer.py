@@ -399,3 +399,18 @@ def test_a_group_of_any_size_is_written_whole(home, number):
         receipts = ledger.append_many([decision(n) for n in range(number)])
     assert [receipt.sequence for receipt in receipts] == list(range(2, number + 2))
     assert verify(home).ok
+
+
+def test_a_ledger_that_is_gone_is_not_begun_anew_beside_its_checkpoints(home, tmp_path):
+    """Nobody should find an empty chain where thousands of records were; a backup goes in."""
+    with open_ledger(home) as ledger:
+        ledger.append(decision(1))
+    backup(home, tmp_path / "kept.db")
+    for file in home.glob("ledger.db*"):
+        file.unlink()
+    with pytest.raises(LedgerError, match=r"got missing: no ledger.db, but .*checkpoints.jsonl"):
+        create_ledger(home)
+    assert not (home / "ledger.db").exists()
+    restore(tmp_path / "kept.db", home, actor="ops", reason="the disk died")
+    assert create_ledger(home) is False
+    assert verify(home).ok

@@ -221,8 +221,10 @@ def _erase(given: argparse.Namespace) -> int:
     try:
         erased = erase(home(), actor=given.actor, reason=given.reason, **whose)
     except ValueError as error:
+        # A pseudonym cannot be wrong but for being empty; a decision, but for its kind.
+        got = "a record that is about no man" if given.whose else "nothing"
         raise InputError(
-            Problem("WHOSE", "be a man's", str(error), "Name a decision or a pseudonym")
+            Problem("WHOSE", "be a man's", got, "Name a decision or a pseudonym")
         ) from error
     told = {
         "erased": list(erased.sequences),
@@ -268,10 +270,19 @@ def _backup(given: argparse.Namespace) -> int:
 
 def _restore(given: argparse.Namespace) -> int:
     from respredict.ledger.backup import restore
+    from respredict.ledger.reading import Reader
 
     receipt = restore(given.file, home(), actor=given.actor, reason=given.reason, force=given.force)
-    text = f"Restored, as record {receipt.sequence} says."
-    return _tell(given, {"sequence": receipt.sequence, "hash": receipt.hash}, text)
+    with Reader(home()) as reader:
+        payload = reader.get(receipt.sequence).payload
+    said = json.loads(payload.answer) if payload else {}
+    kept, left = said["restored_sequence"], said["left_sequence"]
+    told = {"sequence": receipt.sequence, "hash": receipt.hash,
+            "restored_sequence": kept, "left_sequence": left}  # fmt: skip
+    text = f"Restored up to record {kept}, as record {receipt.sequence} says."
+    if left is not None and left > kept:
+        text += f" {counted(left - kept, 'record', 'records')} behind it were dropped."
+    return _tell(given, told, text)
 
 
 def _tell(given: argparse.Namespace, told: Any, text: str, *, ok: bool = True) -> int:

@@ -74,10 +74,13 @@ def backup(home: Path, target: Path) -> Backup:
     LedgerError
         If the ledger cannot be read or the target written.
     LedgerConflictError
-        If the target exists.
+        If the target exists, or its folder does not.
     """
     if target.exists():
         msg = f"target must not exist, got {target}. Name another file, or move it away."
+        raise LedgerConflictError(msg)
+    if not target.parent.is_dir():
+        msg = f"target must lie in a folder that is there, got {target}. Make it first."
         raise LedgerConflictError(msg)
     part = target.with_name(target.name + ".part")
     try:
@@ -141,18 +144,21 @@ def restore(
     Raises
     ------
     LedgerConflictError
-        If there is no backup, it is of another ledger, or records would be lost and it is
-        not forced with a reason.
+        If there is no backup, it is the ledger itself or of another one, or records would
+        be lost and it is not forced with a reason.
     LedgerDamageError
         If the backup does not verify.
     LedgerError
         If it cannot be written.
     """
-    if force and not reason:
+    if force and not reason.strip():
         msg = "a forced restore must have a reason, got none. Give one; it is recorded."
         raise LedgerConflictError(msg)
     if not target.is_file():
         msg = f"a backup must be there, got no {target}. Name what `respredict audit backup` wrote."
+        raise LedgerConflictError(msg)
+    if ledger_file(home).exists() and target.samefile(ledger_file(home)):
+        msg = f"a backup must be another file than the ledger, got {target}. Name a backup."
         raise LedgerConflictError(msg)
     verdict = verify(target)
     if not verdict.ok:

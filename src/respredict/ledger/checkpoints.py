@@ -243,7 +243,7 @@ def publish(home: Path, connection: sqlite3.Connection) -> str | None:
             if folder != home and not (folder / "checkpoint.pub").exists():
                 (folder / "checkpoint.pub").write_bytes((home / "checkpoint.pub").read_bytes())
         except (OSError, LedgerDamageError) as error:
-            problem = f"checkpoints must reach {folder}, got {error}. Mend it; nothing is lost."
+            problem = f"checkpoints must reach {folder}, got this: {error} No record is lost."
             _LOG.warning("%s", problem)
     return problem
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from respredict.errors import LedgerError
 from respredict.ledger.chain import Appending, seal
-from respredict.ledger.checkpoints import ACTOR, add_checkpoint, has_news, publish
+from respredict.ledger.checkpoints import ACTOR, FILE, add_checkpoint, has_news, publish
 from respredict.ledger.entry import Receipt
 from respredict.ledger.keys import (
     NEXT,
@@ -57,13 +57,15 @@ def create_ledger(home: Path, *, actor: str = ACTOR) -> bool:
     Raises
     ------
     LedgerError
-        If it cannot be written, or the file is something else.
+        If it cannot be written, the file is something else, or it is gone while its
+        checkpoints lie there.
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
         with exclusive(home):
             if _exists(home):
                 return False
+            _refuse_successor(home)
             key = own_key(home)
             connection = connect(home, create=True)
             try:
@@ -74,6 +76,18 @@ def create_ledger(home: Path, *, actor: str = ACTOR) -> bool:
     except (OSError, sqlite3.Error) as error:
         raise unavailable(error) from error
     return True
+
+
+def _refuse_successor(home: Path) -> None:
+    """Refuse to begin anew where the checkpoints of a ledger that is gone still lie."""
+    file = home / FILE
+    if file.is_file() and file.stat().st_size:
+        found = f"no ledger.db, but {file} of the one that was there"
+        msg = (
+            f"the ledger must be there, got missing: {found}. Restore a backup (respredict audit"
+            " restore); to begin anew, move the checkpoint files away first."
+        )
+        raise LedgerError(msg, "missing")
 
 
 def own_key(home: Path) -> bytes:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from respredict.errors import NoRecordError
+from respredict.errors import LedgerConflictError, NoRecordError
 from respredict.ledger.chain import seal
 from respredict.ledger.creation import writing
 from respredict.ledger.entry import Entry, Receipt
@@ -82,6 +82,8 @@ def erase(
 
     Raises
     ------
+    LedgerConflictError
+        If no reason is given.
     NoRecordError
         If there is none.
     LedgerError
@@ -90,6 +92,9 @@ def erase(
         If not exactly one of pseudonym and decision is given, or the record is not about
         a man.
     """
+    if not reason.strip():
+        msg = "an erasure must have a reason, got none. Give one; it is recorded."
+        raise LedgerConflictError(msg)
     if (not pseudonym) == (decision is None):
         msg = "a pseudonym or a decision must be given, got both or neither. Give one."
         raise ValueError(msg)
@@ -120,6 +125,8 @@ def _of(
         query = "SELECT sequence FROM filter WHERE pseudonym = ? AND pseudonym <> ''"
         rows = connection.execute(query, (pseudonym,)).fetchall()
         named = "none with this pseudonym"
+        if pseudonym and pseudonym.isdigit():
+            named += " (a sequence is not taken here: name the decision by its id)"
     if not rows:
         msg = f"what is to be erased must be in the ledger, got {named}. Look it up first."
         raise NoRecordError(msg)
@@ -196,7 +203,7 @@ def sweep(home: Path) -> bool:
         raise unavailable(error) from error
 
 
-def finish_erasures(home: Path, connection: sqlite3.Connection) -> bool:
+def finish_erasures(home: Path, connection: sqlite3.Connection, *, patient: bool = True) -> bool:
     """Empty the log if an erasure waits for it.
 
     Parameters
@@ -205,6 +212,8 @@ def finish_erasures(home: Path, connection: sqlite3.Connection) -> bool:
         ``RESPREDICT_HOME``, its lock held.
     connection : sqlite3.Connection
         To write, outside a transaction.
+    patient : bool, default=True
+        Whether to wait for readers as long as the connection does. All who append wait too.
 
     Returns
     -------
@@ -213,7 +222,13 @@ def finish_erasures(home: Path, connection: sqlite3.Connection) -> bool:
     """
     if not is_pending(home):
         return True
-    busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    patience = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+    try:
+        if not patient:
+            connection.execute("PRAGMA busy_timeout=0")
+        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={patience}")
     if not busy:
         (home / PENDING).unlink(missing_ok=True)
     return not busy

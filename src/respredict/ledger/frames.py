@@ -16,19 +16,17 @@ from respredict.errors import LedgerConflictError, LedgerError
 from respredict.ledger.entry import Entry, Idempotency, Part, Receipt, Text
 
 __all__ = [
-    "APPEND", "DROP", "LIMIT", "READY", "TOLD", "Frames", "Texts", "frame", "outcome", "told",
+    "APPEND", "LIMIT", "READY", "TOLD", "Frames", "Texts", "frame", "outcome", "told",
 ]  # fmt: skip
 
-#: To the writer: number, entries, idempotency, texts not sent before.
+#: To the writer: number, until when somebody waits, entries, idempotency, texts not sent before.
 APPEND = 1
-#: To the writer: number that nobody waits for any more.
-DROP = 2
 #: To the writer: bytes at which the ledger is full, or None.
-LIMIT = 3
+LIMIT = 2
 #: From the writer: it has started.
-READY = 4
+READY = 3
 #: From the writer: pairs of a number and what became of it.
-TOLD = 5
+TOLD = 4
 
 _LENGTH = struct.Struct(">I")
 _ERRORS: dict[str, type[Exception]] = {"conflict": LedgerConflictError, "value": ValueError}

@@ -146,6 +146,7 @@ def _write(connection: sqlite3.Connection, wanted: tuple[int, ...], target: Path
         "rotations": rotations,
     }
     texts: set[bytes] = set()
+    target.touch(mode=0o600)  # it holds what they say
     with zipfile.ZipFile(target, "w", compression=zipfile.ZIP_DEFLATED) as archive:
         for sequence in sorted({*ends} - {*erased}):
             body = _body(connection, sequence) or b""

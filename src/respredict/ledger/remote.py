@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import socket
@@ -21,7 +22,7 @@ from typing import Any
 
 from respredict.errors import LedgerError
 from respredict.ledger.entry import Entry, Idempotency, Receipt, refuse_reserved
-from respredict.ledger.frames import APPEND, DROP, LIMIT, READY, TOLD, Frames, Texts, frame, outcome
+from respredict.ledger.frames import APPEND, LIMIT, READY, TOLD, Frames, Texts, frame, outcome
 from respredict.ledger.store import check_there, ledger_file
 
 __all__ = ["RemoteLedger", "open_remote"]
@@ -30,7 +31,10 @@ __all__ = ["RemoteLedger", "open_remote"]
 WAITING = 4_096
 
 _START_SECONDS = 30.0
+_END_SECONDS = 4.0
 _PAUSE_SECONDS = (0.1, 5.0)
+#: After a refusal it counts as not ready for so long, and is then tried again.
+_UNREADY_SECONDS = 5.0
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _LOG = logging.getLogger("respredict.ledger")
 
@@ -77,6 +81,7 @@ class RemoteLedger(asyncio.Protocol):
         self._link: Any = None
         self._transport: Any = None  # the link, while the process listens
         self._pause = _PAUSE_SECONDS[0]
+        self._refused = -math.inf
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._gone: asyncio.Future[None] = self._loop.create_future()
         self._starting: asyncio.Task[None] | None = None
@@ -97,6 +102,11 @@ class RemoteLedger(asyncio.Protocol):
     def serving(self) -> bool:
         """Whether the writer process listens; it is started again where it has ended."""
         return self._transport is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether an append is likely recorded: the process listens, and refused none of late."""
+        return self.serving and time.monotonic() - self._refused > _UNREADY_SECONDS
 
     def append(
         self, entry: Entry, idempotency: Idempotency | None = None
@@ -192,17 +202,23 @@ class RemoteLedger(asyncio.Protocol):
         return len(self._asked), 0.0 if oldest is None else time.monotonic() - oldest.began
 
     async def close(self) -> None:
-        """Have recorded what waits and signed what is new, and the process end."""
+        """Have recorded what waits and signed what is new, and the process end.
+
+        A process that does not is killed, and what it has not committed is not recorded.
+        """
         if self._closed:
             return
         self._closed = True
         if self._starting is not None:
             self._starting.cancel()
+            await asyncio.wait({self._starting})
         if self._transport is not None:
             self._transport.write_eof()
-            await self._gone
+            await asyncio.wait({self._gone}, timeout=_END_SECONDS)
         if self._process is not None:
-            await asyncio.to_thread(self._process.wait)
+            await asyncio.to_thread(_end, self._process)
+        if self._transport is not None:
+            await self._gone
         if self._timer is not None:
             self._timer.cancel()
 
@@ -220,16 +236,20 @@ class RemoteLedger(asyncio.Protocol):
         try:
             with theirs:
                 self._process = await asyncio.to_thread(_run, self.home, theirs, self._max_bytes)
-        except OSError:
-            ours.close()
+            self.pid = self._process.pid
+            await self._loop.create_unix_connection(lambda: self, sock=ours)
+        except BaseException:
+            ours.close()  # a process that was started ends, for nobody is there
             raise
-        self.pid = self._process.pid
-        await self._loop.create_unix_connection(lambda: self, sock=ours)
-        await asyncio.wait({self._ready, self._gone}, timeout=_START_SECONDS,
-                           return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
+        try:
+            await asyncio.wait({self._ready, self._gone}, timeout=_START_SECONDS,
+                               return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
+        except BaseException:
+            self._link.abort()
+            raise
         if not self._ready.done():
-            self._link.abort()  # it ends once nobody is there
-            await asyncio.to_thread(self._process.wait)
+            self._link.abort()
+            await asyncio.to_thread(_end, self._process)
             msg = "the process that writes the ledger must start, got none. See the log above."
             raise LedgerError(msg, "failed")
 
@@ -266,7 +286,7 @@ class RemoteLedger(asyncio.Protocol):
         Parameters
         ----------
         exc : Exception or None
-            Why.
+            Of the connection, if it broke.
         """
         serving, self._transport = self.serving, None
         self._gone.set_result(None)
@@ -274,13 +294,15 @@ class RemoteLedger(asyncio.Protocol):
         for number in list(self._asked):
             self._settle(number, LedgerError(msg, "failed"))
         if serving and not self._closed:
-            _LOG.warning("the process that writes the ledger ended: %s; starting another", exc)
+            why = f": {exc}" if exc else ""
+            _LOG.warning("the process that writes the ledger has ended%s; starting another", why)
             self._starting = self._loop.create_task(self._start_again())
 
     async def _start_again(self) -> None:
         """Start a process, later and later as long as none of them records anything."""
         if self._process is not None:
-            await asyncio.to_thread(self._process.wait)
+            code = await asyncio.to_thread(_end, self._process)
+            _LOG.warning("it ended with %s", f"signal {-code}" if code < 0 else f"code {code}")
         while True:
             await asyncio.sleep(self._pause)
             self._pause = min(2 * self._pause, _PAUSE_SECONDS[1])
@@ -301,12 +323,14 @@ class RemoteLedger(asyncio.Protocol):
         if len(self._asked) >= WAITING:
             msg = f"at most {WAITING} appends may wait, got more. Send fewer at a time."
             raise LedgerError(msg, "overloaded")
-        if self._transport is None:
+        if self._transport is None or self._transport.is_closing():
             msg = "the process that writes the ledger must run, got one that starts. Ask again."
             raise LedgerError(msg, "failed")
         self._number += 1
-        self._transport.write(frame(APPEND, self._number, *self._texts.pack(entries, idempotency)))
         asked = _Asked(self._loop.create_future(), alone, time.monotonic())
+        until = asked.began + self.seconds
+        packed = self._texts.pack(entries, idempotency)
+        self._transport.write(frame(APPEND, self._number, until, *packed))
         self._asked[self._number] = asked
         if self._timer is None:
             self._timer = self._loop.call_later(self.seconds, self._give_up)
@@ -317,13 +341,16 @@ class RemoteLedger(asyncio.Protocol):
         if asked is None or asked.future.done():  # given up
             return
         if isinstance(outcome, Exception):
+            if isinstance(outcome, LedgerError):
+                self._refused = time.monotonic()
             asked.future.set_exception(outcome)
             return
+        self._refused = -math.inf
         self.commits = max(self.commits, outcome[-1].commit)
         asked.future.set_result(outcome[0] if asked.alone else outcome)
 
     def _give_up(self) -> None:
-        """Refuse what has waited for too long; what was not begun will not be recorded."""
+        """Refuse what has waited for too long; the writer passes it over, unless it began."""
         self._timer = None
         now = time.monotonic()
         for number, asked in list(self._asked.items()):
@@ -331,10 +358,18 @@ class RemoteLedger(asyncio.Protocol):
             if left > 0:
                 self._timer = self._loop.call_later(left, self._give_up)
                 return
-            if self._transport is not None:
-                self._transport.write(frame(DROP, number))
             msg = f"the ledger must answer in {self.seconds:g} s, got no answer. Try again."
             self._settle(number, LedgerError(msg, "locked"))
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    """Wait until a process that nobody talks to any more has ended; kill one that does not."""
+    try:
+        return process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        _LOG.warning("the process that writes the ledger does not end, and is killed")
+        process.kill()
+        return process.wait()
 
 
 def _run(home: Path, link: socket.socket, max_bytes: int | None) -> subprocess.Popen[bytes]:

@@ -1,13 +1,15 @@
-"""What stands beside the chain: rows that belong to no record, or that an erasure names."""
+"""What stands beside the chain: rows of no record or that an erasure names, foreign tables."""
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterable
 
+from respredict.ledger.store import SCHEMA
 from respredict.ledger.trust import Damage
 
-__all__ = ["are_gone", "find_stray"]
+__all__ = ["are_gone", "find_stray", "foreign"]
 
 
 def find_stray(connection: sqlite3.Connection, good: int, repeats: Iterable[int]) -> Damage | None:
@@ -39,6 +41,37 @@ def find_stray(connection: sqlite3.Connection, good: int, repeats: Iterable[int]
     stray = min(repeats, default=None)
     if stray is not None:
         return Damage(stray, "altered payload", "an idempotency key belongs to no record")
+    return None
+
+
+def foreign(connection: sqlite3.Connection) -> Damage | None:
+    """Return what the file holds beside the tables of a ledger, or what they lack.
+
+    A trigger could copy what is recorded to where no erasure reaches.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        To the ledger.
+
+    Returns
+    -------
+    Damage or None
+        The first by name.
+    """
+    query = "SELECT type, name, sql FROM sqlite_master"
+    with contextlib.closing(sqlite3.connect(":memory:")) as plain:
+        plain.executescript(SCHEMA)
+        ours = set(plain.execute(query))
+    there = set(connection.execute(query))
+    for found in sorted({one[:2] for one in there ^ ours}):
+        if found not in {one[:2] for one in ours}:
+            said = "is none of the ledger's"
+        elif found not in {one[:2] for one in there}:
+            said = "is missing"
+        else:
+            said = "has been changed"
+        return Damage(None, "foreign table", f"the {found[0]} {found[1]!a} {said}")
     return None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from respredict.errors import LedgerDamageError
-from respredict.ledger.checkpoints import read_line
+from respredict.ledger.checkpoints import Checkpoint, read_line
 from respredict.ledger.keys import is_signed, named_key, signed_rotation
 from respredict.ledger.store import unreadable
 
@@ -186,7 +186,7 @@ def check_outside(
             "SELECT hash FROM record WHERE sequence = ?", (found.sequence,)
         ).fetchone()
         if row is None or row[0] != found.hash:
-            damage = _differs(connection, found.sequence, agreed, trust, cut=row is None)
+            damage = _differs(connection, found, agreed, trust, cut=row is None)
             if own and damage.kind == "fork":
                 continue
             return damage, agreed
@@ -198,9 +198,10 @@ def check_outside(
 
 
 def _differs(
-    connection: sqlite3.Connection, signed: int, agreed: int, trust: Trust, *, cut: bool
+    connection: sqlite3.Connection, found: Checkpoint, agreed: int, trust: Trust, *, cut: bool
 ) -> Damage:
     """Return what a checkpoint that the chain does not hold tells."""
+    signed = found.sequence
     for sequence, restored in trust.restores:
         if agreed < sequence <= signed + 1:
             return Damage(
@@ -210,12 +211,16 @@ def _differs(
                 f"{sequence} by {restored.get('actor')}: {restored.get('reason')}",
             )
     last = connection.execute("SELECT max(sequence) FROM record").fetchone()[0] or 0
+    first = connection.execute("SELECT hash FROM record WHERE sequence = 1").fetchone()
+    another = ""
+    if first is not None and first[0] != found.ledger:
+        another = "; the checkpoints are of a ledger that began otherwise: is it this one's file?"
     if cut:
-        told = f"the chain ends at {last}, but record {signed} was signed"
+        told = f"the chain ends at {last}, but record {signed} was signed{another}"
         return Damage(last + 1, "cut tail", told)
     return Damage(
         agreed + 1,
         "rewritten chain",
         f"record {signed} is not the one that was signed, so records between {agreed + 1} and "
-        f"{signed} were written anew",
+        f"{signed} were written anew{another}",
     )

@@ -15,6 +15,7 @@ from respredict.ledger.record import as_time
 from respredict.ledger.repeating import now
 from respredict.ledger.segments import walk_in_parts
 from respredict.ledger.store import read_only
+from respredict.ledger.stray import foreign
 from respredict.ledger.trust import Damage, Trust, check_outside
 from respredict.ledger.walk import Walk
 
@@ -196,6 +197,7 @@ def _judged(
     try:
         connection.execute("BEGIN")  # one state, whatever is appended meanwhile
         walk, damage = read(connection)
+        damage = damage or foreign(connection)
         damage = damage or walk.trust.judge_keys()
         beside = home / "checkpoints.jsonl"
         if damage is None and beside.is_file():

@@ -272,7 +272,9 @@ def save(folder: Path | None, sequence: int, *parts: bytes) -> None:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, part in zip(("environment", "request", "answer"), parts, strict=True):
-            (folder / f"{sequence}.{name}").write_bytes(part)
+            file = folder / f"{sequence}.{name}"
+            file.touch(mode=0o600)  # what a man's record says
+            file.write_bytes(part)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -215,9 +215,19 @@ class Ledger:
             msg = f"an id must be new, got one that stands in the ledger ({error}). Make another."
             return [ValueError(msg)]
         except Exception as error:
-            refused = unavailable(error)
+            refused = self._within_limit(unavailable(error))
             _LOG.warning("nothing recorded: %s", refused)
             return [refused] * len(group)
+
+    def _within_limit(self, refused: LedgerError) -> LedgerError:
+        """Return a refusal that names the limit that was set, where that is what is full."""
+        if refused.reason != "full" or self.max_bytes is None:
+            return refused
+        msg = (
+            f"the ledger must be writable, got full: its limit is {self.max_bytes} bytes. Raise"
+            " max_ledger_bytes and start the service again; or free space, if the disk is full."
+        )
+        return LedgerError(msg, "full")
 
     def _check_memory(self, appending: Appending) -> None:
         """Forget what was remembered of the chain, unless it is the same chain that goes on."""
@@ -254,7 +264,7 @@ class Ledger:
                 if self._signed:
                     self.problem = publish(self.home, connection)
                     self._signed = False
-                finish_erasures(self.home, connection)
+                finish_erasures(self.home, connection, patient=False)
         except Exception as error:
             # Nobody waits for it, and the next look tries again.
             self.disconnect()
@@ -283,8 +293,8 @@ class Ledger:
             self._file, self._limit = file, None
         if self.max_bytes != self._limit:
             size = self._connection.execute("PRAGMA page_size").fetchone()[0]
-            pages = _MOST_PAGES if self.max_bytes is None else self.max_bytes // size
-            self._connection.execute(f"PRAGMA max_page_count={int(pages)}")
+            pages = _MOST_PAGES if self.max_bytes is None else max(self.max_bytes // size, 1)
+            self._connection.execute(f"PRAGMA max_page_count={min(pages, _MOST_PAGES)}")
             self._limit = self.max_bytes
         return self._connection
 

@@ -12,12 +12,13 @@ import logging
 import select
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from respredict.ledger.chain import Sealed, seal_all
 from respredict.ledger.entry import Idempotency
-from respredict.ledger.frames import APPEND, DROP, LIMIT, READY, TOLD, Frames, Texts, frame, told
+from respredict.ledger.frames import APPEND, LIMIT, READY, TOLD, Frames, Texts, frame, told
 from respredict.ledger.writer import Ledger
 
 __all__ = ["WriterProcess", "main"]
@@ -44,7 +45,7 @@ class WriterProcess:
     def __init__(self, link: socket.socket, ledger: Ledger) -> None:
         self._link, self._ledger = link, ledger
         self._frames, self._texts = Frames(), Texts()
-        self._asked: dict[int, tuple[list[Sealed], Idempotency | None]] = {}
+        self._asked: dict[int, tuple[float, list[Sealed], Idempotency | None]] = {}
         self._told: list[tuple[int, Any]] = []
         self._poll = select.poll()
         self._poll.register(link, select.POLLIN)
@@ -80,20 +81,23 @@ class WriterProcess:
 
     def _hear(self, what: int, *said: Any) -> None:
         if what == APPEND:
-            number, *packed = said
+            number, until, *packed = said
             try:
                 entries, idempotency = self._texts.unpack(*packed)
-                self._asked[number] = (seal_all(entries, idempotency), idempotency)
+                self._asked[number] = (until, seal_all(entries, idempotency), idempotency)
             except ValueError as error:
                 self._told.append((number, told(error)))
-        elif what == DROP:
-            self._asked.pop(said[0], None)
         elif what == LIMIT:
             self._ledger.max_bytes = said[0]
 
     def _record(self) -> None:
-        numbers = list(self._asked)[:GROUP]
-        outcomes = self._ledger.record([self._asked.pop(number) for number in numbers])
+        now, numbers, group = time.monotonic(), [], []
+        for number in list(self._asked)[:GROUP]:
+            until, sealed, idempotency = self._asked.pop(number)
+            if until > now:  # nobody waits for the others any more
+                numbers.append(number)
+                group.append((sealed, idempotency))
+        outcomes = self._ledger.record(group)
         self._told += [(n, told(one)) for n, one in zip(numbers, outcomes, strict=True)]
         self._say(TOLD, tuple(self._told))
         self._told.clear()

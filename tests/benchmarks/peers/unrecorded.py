@@ -22,6 +22,8 @@ class Forgetful:
         done.set_result(Receipt(1, entry.id, 0, "0" * 64))
         return done
 
+    ready = True
+
     def lag(self):
         """Return that nothing waits."""
         return 0, 0.0
