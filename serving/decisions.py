@@ -78,7 +78,7 @@ def _listed(request: Request) -> dict[str, Any]:
 
 
 def _found(request: Request, *, kind: str | None = None) -> Record:
-    which = one(request.scope["respredict.named"]["id"])
+    which = one(request.scope["respredict.named"]["id"], where="id")
     record: Record = request.app.state.service.reader.get(which)
     if kind is not None and record.kind != kind:
         rule = f"the record must be of a {kind}, got {record.kind} in {record.sequence}"

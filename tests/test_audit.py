@@ -280,7 +280,7 @@ def test_a_model_is_loaded_once_for_all_pages(decided):
     assert len(replayer._scorers) == 1
 
 
-def test_records_are_named_by_sequence_id_range_or_all(decided):
+def test_records_are_named_by_sequence_id_range_or_all(decided, capsys):
     """One, a range, all, or a sample that the same seed draws again."""
     every = decisions(decided)
     first, second = every[:2]
@@ -300,6 +300,10 @@ def test_records_are_named_by_sequence_id_range_or_all(decided):
         decisions(decided, "1")
     with pytest.raises(InputError, match="WHICH must be a sequence, id"):
         decisions(decided, "yesterday")
+    for which, rule in (("yesterday", "an id, got"), ("2-3", "an id here, not several"),
+                        ("all", "an id here, not several")):  # fmt: skip
+        assert main(["audit", "show", which]) == 2
+        assert f"WHICH must be a sequence or {rule}" in capsys.readouterr().err
     with pytest.raises(InputError, match=r"WHICH must rise, got 5-2. Write it as 2-5"):
         decisions(decided, "5-2")
 

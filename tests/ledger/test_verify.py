@@ -678,3 +678,13 @@ def test_checkpoints_of_another_ledger_are_told_as_such(home, tmp_path):
     verdict = verify(home, against=tmp_path / "other" / "checkpoints.jsonl")
     assert verdict.kind == "cut tail"
     assert "of a ledger that began otherwise: is it this one's file?" in verdict.detail
+
+
+def test_what_is_no_public_key_is_named(home):
+    """And not what a library says of it."""
+    (home / "told.txt").write_text("no key")
+    with pytest.raises(LedgerDamageError, match="got neither PEM nor 64 hexadecimal digits of one"):
+        verify(home, public_key=home / "told.txt")
+    found = "got neither PEM nor 64|got a key of type"
+    with pytest.raises(LedgerDamageError, match=found):
+        verify(home, public_key=home / "checkpoint.key")

@@ -25,13 +25,15 @@ _PAGE = 500
 _ABOUT_MEN = ("decision", "batch", "outcome", "amendment")
 
 
-def one(which: str) -> int | uuid.UUID:
+def one(which: str, *, where: str = "WHICH") -> int | uuid.UUID:
     """Return the sequence or id that a word is.
 
     Parameters
     ----------
     which : str
         Digits, or a UUID.
+    where : str, default="WHICH"
+        How whoever asks calls it.
 
     Returns
     -------
@@ -48,11 +50,19 @@ def one(which: str) -> int | uuid.UUID:
     >>> one("1841")
     1841
     """
+    found = _parsed(which)
+    if found is None:
+        many = " here, not several" if re.fullmatch(r"[0-9]+-[0-9]+|all", which) else ""
+        remedy = "Name one record as the list of records does"
+        raise InputError(Problem(where, f"be a sequence or an id{many}", repr(which), remedy))
+    return found
+
+
+def _parsed(which: str) -> int | uuid.UUID | None:
     try:
         return int(which) if re.fullmatch(r"[0-9]{1,18}", which) else uuid.UUID(which)
-    except ValueError as error:
-        problem = Problem("WHICH", f"be a {WHICH}", repr(which), "See `respredict audit list`")
-        raise InputError(problem) from error
+    except ValueError:
+        return None
 
 
 def selected(
@@ -86,7 +96,11 @@ def selected(
     """
     span = re.fullmatch(r"([0-9]{1,18})-([0-9]{1,18})", which)
     if span is None and which != "all":
-        record = reader.get(one(which))
+        named = _parsed(which)
+        if named is None:
+            problem = Problem("WHICH", f"be a {WHICH}", repr(which), "See `respredict audit list`")
+            raise InputError(problem)
+        record = reader.get(named)
         if kind is not None and record.kind != kind:
             problem = Problem("WHICH", f"be a {kind}", f"a record of kind {record.kind}", "Name it")
             raise InputError(problem)

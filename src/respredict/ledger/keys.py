@@ -131,8 +131,8 @@ def read_public_key(file: Path) -> bytes:
         if isinstance(key, Ed25519PublicKey):
             return key.public_bytes_raw()
         found = f"a key of type {type(key).__name__}"
-    except (ValueError, UnsupportedAlgorithm) as error:
-        found = str(error)
+    except (ValueError, UnsupportedAlgorithm):
+        found = "neither PEM nor 64 hexadecimal digits of one"
     msg = f"{file.name} must hold an Ed25519 public key, got {found}. Name checkpoint.pub."
     raise LedgerDamageError(msg)
 

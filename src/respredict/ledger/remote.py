@@ -95,8 +95,16 @@ class RemoteLedger(asyncio.Protocol):
     @max_bytes.setter
     def max_bytes(self, size: int | None) -> None:
         self._max_bytes = size
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:  # from another thread than the loop's
+            self._loop.call_soon_threadsafe(self._tell_limit)
+        else:
+            self._tell_limit()
+
+    def _tell_limit(self) -> None:
         if self._transport is not None:
-            self._loop.call_soon_threadsafe(self._transport.write, frame(LIMIT, size))
+            self._transport.write(frame(LIMIT, self._max_bytes))
 
     @property
     def serving(self) -> bool:
