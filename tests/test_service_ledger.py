@@ -265,7 +265,7 @@ def test_without_a_ledger_the_service_makes_one_and_lets_nobody_in(own_home):
 def test_sigkill_loses_no_answer(own_home, tmp_path):
     """What was answered before the processes are killed stands in a chain that verifies."""
     create_ledger(own_home)
-    check_kills(own_home, times=2)
+    check_kills(own_home, times=1)
 
 
 def check_kills(home, times: int) -> None:
