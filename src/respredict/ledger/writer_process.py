@@ -78,6 +78,8 @@ class WriterProcess:
             self._there = bool(data)
             for said in self._frames.take(data):
                 self._hear(*said)
+            if len(data) < _CHUNK:  # nothing is left to read
+                return
 
     def _hear(self, what: int, *said: Any) -> None:
         if what == APPEND:
