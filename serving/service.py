@@ -80,6 +80,7 @@ class ResponseService:
 
         self.home = home()
         self._champion = _stamp(self.home)
+        self._told = ""
         self.scorer: Scorer = load_scorer(self.home)
         plain.state.service = self
 
@@ -176,8 +177,12 @@ class ResponseService:
                     self._janitor.reloaded()
                 _LOG.warning("now serving %s", told["digest"])
         except (RespredictError, OSError, ValueError) as error:
-            # The model in service stays; the next look tries again.
-            _LOG.warning("champion not reloaded: %s", error)
+            # The model in service stays; the next look tries again, and says the same once.
+            if str(error) != self._told:
+                _LOG.warning("champion not reloaded: %s", error)
+            self._told = str(error)
+        else:
+            self._told = ""
 
     def _tell_model(self) -> None:
         card = self.scorer.model_card()
