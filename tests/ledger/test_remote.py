@@ -7,8 +7,10 @@ import contextlib
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,14 +19,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respredict.errors import LedgerConflictError, LedgerError
-from respredict.ledger import remote
+from respredict.ledger import remote, writer_process
 from respredict.ledger.entry import Entry, Idempotency, Receipt, Text
+from respredict.ledger.erasure import erase, is_pending
 from respredict.ledger.frames import Frames, Texts, frame, outcome, told
 from respredict.ledger.locking import exclusive
 from respredict.ledger.reading import Reader
 from respredict.ledger.record import new_id
 from respredict.ledger.remote import open_remote
+from respredict.ledger.store import read_only
 from respredict.ledger.verify import verify
+from respredict.ledger.writer import Ledger, open_ledger
+from respredict.ledger.writer_process import WriterProcess
 from tests.conftest import ROOT
 from tests.ledger.conftest import decision
 
@@ -277,6 +283,7 @@ def test_a_writer_that_dies_is_started_again(home):
 #: Says that it listens, and ends.
 SHORT_LIVED = """
 import socket, sys
+from respredict.ledger.erasure import erase, is_pending
 from respredict.ledger.frames import READY, frame
 socket.socket(fileno=int(sys.argv[1])).sendall(frame(READY))
 """
@@ -307,6 +314,38 @@ def test_a_writer_that_keeps_dying_is_started_later_and_later(home, monkeypatch)
     assert 2 <= len(starts) <= 5
     gaps = [later - earlier for earlier, later in itertools.pairwise(starts)]
     assert gaps == sorted(gaps)
+
+
+def test_an_idle_writer_finishes_what_was_pending_and_signs_what_is_due(home, monkeypatch):
+    """Nobody needs to ask for anything."""
+    monkeypatch.setattr(writer_process, "IDLE_SECONDS", 0.05)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        writer = WriterProcess(theirs, Ledger(home))
+        with open_ledger(home) as ledger:
+            ledger.append(decision(1))
+            with contextlib.closing(read_only(home)) as reader:
+                reader.execute("BEGIN")
+                reader.execute("SELECT * FROM record").fetchall()
+                assert erase(home, pseudonym="man-0001", actor="o", reason="r").pending
+        running = threading.Thread(target=writer.run)
+        running.start()
+        deadline = time.monotonic() + 10
+        while is_pending(home):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        with open_ledger(home) as ledger:
+            signed = ledger.append(decision(2)).sequence
+            monkeypatch.setattr("respredict.ledger.checkpoints.SECONDS", 0)
+            while recorded(home) == signed:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        ours.shutdown(socket.SHUT_WR)
+        running.join(10)
+        assert not running.is_alive()
+    with Reader(home) as reader:
+        assert reader.get(signed + 1).kind == "checkpoint"
+    assert verify(home).ok
 
 
 def test_signals_that_end_a_service_are_not_meant_for_its_writer(home):
