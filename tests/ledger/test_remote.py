@@ -291,7 +291,7 @@ socket.socket(fileno=int(sys.argv[1])).sendall(frame(READY))
 
 def test_a_writer_that_keeps_dying_is_started_later_and_later(home, monkeypatch):
     """Nobody waits for it in vain, and once it lives again it is used."""
-    starts, real = [], remote._run
+    starts, real = [], remote.start_writer
 
     def dying(_home, link, _max_bytes):
         starts.append(time.monotonic())
@@ -299,10 +299,10 @@ def test_a_writer_that_keeps_dying_is_started_later_and_later(home, monkeypatch)
         return subprocess.Popen(words, pass_fds=[link.fileno()], cwd=ROOT)
 
     async def work(ledger):
-        monkeypatch.setattr(remote, "_run", dying)
+        monkeypatch.setattr(remote, "start_writer", dying)
         os.kill(ledger.pid, signal.SIGKILL)
         await asyncio.sleep(1)
-        monkeypatch.setattr(remote, "_run", real)
+        monkeypatch.setattr(remote, "start_writer", real)
         deadline = time.monotonic() + 20
         while True:
             with contextlib.suppress(LedgerError):

@@ -9,11 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import os
-import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +20,7 @@ from typing import Any
 from respredict.errors import LedgerError
 from respredict.ledger.entry import Entry, Idempotency, Receipt, refuse_reserved
 from respredict.ledger.frames import APPEND, LIMIT, READY, TOLD, Frames, Texts, frame, outcome
+from respredict.ledger.starting import end_writer, start_writer
 from respredict.ledger.store import check_there, ledger_file
 
 __all__ = ["RemoteLedger", "open_remote"]
@@ -35,7 +33,6 @@ _END_SECONDS = 4.0
 _PAUSE_SECONDS = (0.1, 5.0)
 #: After a refusal it counts as not ready for so long, and is then tried again.
 _UNREADY_SECONDS = 5.0
-_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _LOG = logging.getLogger("respredict.ledger")
 
 
@@ -224,7 +221,7 @@ class RemoteLedger(asyncio.Protocol):
             self._transport.write_eof()
             await asyncio.wait({self._gone}, timeout=_END_SECONDS)
         if self._process is not None:
-            await asyncio.to_thread(_end, self._process)
+            await asyncio.to_thread(end_writer, self._process, _END_SECONDS)
         if self._transport is not None:
             await self._gone
         if self._timer is not None:
@@ -243,7 +240,9 @@ class RemoteLedger(asyncio.Protocol):
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                self._process = await asyncio.to_thread(_run, self.home, theirs, self._max_bytes)
+                self._process = await asyncio.to_thread(
+                    start_writer, self.home, theirs, self._max_bytes
+                )
             self.pid = self._process.pid
             await self._loop.create_unix_connection(lambda: self, sock=ours)
         except BaseException:
@@ -257,7 +256,7 @@ class RemoteLedger(asyncio.Protocol):
             raise
         if not self._ready.done():
             self._link.abort()
-            await asyncio.to_thread(_end, self._process)
+            await asyncio.to_thread(end_writer, self._process, _END_SECONDS)
             msg = "the process that writes the ledger must start, got none. See the log above."
             raise LedgerError(msg, "failed")
 
@@ -309,7 +308,7 @@ class RemoteLedger(asyncio.Protocol):
     async def _start_again(self) -> None:
         """Start a process, later and later as long as none of them records anything."""
         if self._process is not None:
-            code = await asyncio.to_thread(_end, self._process)
+            code = await asyncio.to_thread(end_writer, self._process, _END_SECONDS)
             _LOG.warning("it ended with %s", f"signal {-code}" if code < 0 else f"code {code}")
         while True:
             await asyncio.sleep(self._pause)
@@ -368,33 +367,6 @@ class RemoteLedger(asyncio.Protocol):
                 return
             msg = f"the ledger must answer in {self.seconds:g} s, got no answer. Try again."
             self._settle(number, LedgerError(msg, "locked"))
-
-
-def _end(process: subprocess.Popen[bytes]) -> int:
-    """Wait until a process that nobody talks to any more has ended; kill one that does not."""
-    try:
-        return process.wait(_END_SECONDS)
-    except subprocess.TimeoutExpired:
-        _LOG.warning("the process that writes the ledger does not end, and is killed")
-        process.kill()
-        return process.wait()
-
-
-def _run(home: Path, link: socket.socket, max_bytes: int | None) -> subprocess.Popen[bytes]:
-    """Start the writer; signals that end the service are withheld from it for good."""
-    command = [
-        sys.executable, "-P", "-m", "respredict.ledger.writer_process",
-        str(home.absolute()), str(link.fileno()), str(max_bytes or 0),
-    ]  # fmt: skip
-    path = os.pathsep.join(entry for entry in sys.path if entry)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    try:
-        return subprocess.Popen(  # noqa: S603 - this program, by this interpreter
-            command, pass_fds=[link.fileno()], stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
-        )  # fmt: skip
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 async def open_remote(
