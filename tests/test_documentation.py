@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+from importlib.metadata import PackageNotFoundError, requires
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from respredict.cli.main import _parser
 from respredict.config import Settings
@@ -78,3 +81,30 @@ def test_the_lock_has_a_hash_for_every_package_and_no_address():
         assert re.match(r"[a-z0-9._-]+(\[[a-z,-]+\])?==", entry), entry
         assert "--hash=sha256:" in entry
     assert "://" not in lock
+
+
+@pytest.mark.parametrize("path", ["requirements.lock", "serving/requirements.lock"])
+def test_the_lock_names_the_extras_that_its_packages_ask_of_each_other(path):
+    """A pin without them is no pin for older pip, which then takes the newest and refuses it."""
+    lock = (ROOT / path).read_text(encoding="utf-8")
+    named = re.findall(r"^([a-z0-9._-]+)(?:\[([a-z,-]+)\])?==", lock, re.MULTILINE)
+    locked = {name: set(extras.split(",")) - {""} for name, extras in named}
+    asked = 0
+    for name, extras in locked.items():
+        for line in installed_requirements(name):
+            wanted = Requirement(line)
+            on = extras | {""}
+            if wanted.marker and not any(wanted.marker.evaluate({"extra": e}) for e in on):
+                continue
+            of = locked[canonicalize_name(wanted.name)]
+            assert wanted.extras <= of, f"{name} asks for {line}"
+            asked += 1
+    assert asked > 100
+
+
+def installed_requirements(name: str) -> list[str]:
+    """Return what an installed package asks for; nothing where it is not for this platform."""
+    try:
+        return requires(name) or []
+    except PackageNotFoundError:
+        return []
