@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -102,14 +102,34 @@ class Visitor:
     @contextlib.contextmanager
     def leaving(self) -> Iterator[None]:
         """Wait until what is done has led to another page."""
-        from selenium.webdriver.support.expected_conditions import staleness_of
+        old = self._document()
+        yield
+        self.wait(lambda: self._document() != old)
+        self.wait(lambda: self._evaluated("document.readyState") == "complete")
+
+    def wait(self, until: Callable[[], bool], seconds: float = 10) -> None:
+        """Wait until something holds of the page, whichever page that is by then."""
         from selenium.webdriver.support.wait import WebDriverWait
 
-        old = self.find("html")
-        yield
-        wait = WebDriverWait(self.driver, 10, poll_frequency=0.02)
-        wait.until(staleness_of(old))
-        wait.until(lambda d: d.execute_script("return document.readyState") == "complete")
+        WebDriverWait(self.driver, seconds, poll_frequency=0.02).until(lambda _: until())
+
+    def shown(self, selector: str) -> str:
+        """Return what an element shows, in one step: the page may be left at any moment.
+
+        An element found before and read afterwards may be of the page before, which the driver
+        calls stale or, when it is just about to go, an unknown error.
+        """
+        return self._evaluated(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''")
+
+    def _document(self) -> str:
+        """Return the name of the document that is shown; each load has its own."""
+        return self.driver.execute_cdp_cmd("Page.getFrameTree", {})["frameTree"]["frame"][
+            "loaderId"
+        ]
+
+    def _evaluated(self, expression: str) -> str:
+        told = {"expression": expression, "returnByValue": True}
+        return self.driver.execute_cdp_cmd("Runtime.evaluate", told)["result"]["value"]
 
     def press(self, words: str) -> None:
         """Click a button that leads to another page."""

@@ -59,12 +59,8 @@ def press(visitor, words):
 
 def settled(visitor):
     """Wait until the page has what was asked for; it looks again by itself until then."""
-    from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
-    from selenium.webdriver.support.wait import WebDriverWait
-
-    left = (NoSuchElementException, StaleElementReferenceException)
-    wait = WebDriverWait(visitor.driver, 20, poll_frequency=0.2, ignored_exceptions=left)
-    wait.until(lambda _: "looks again by itself" not in visitor.text("main"))
+    again = "looks again by itself"
+    visitor.wait(lambda: bool(found := visitor.shown("main")) and again not in found, 20)
 
 
 def scored(served):
@@ -206,5 +202,6 @@ def test_the_desk_is_walked_by_keyboard(auditor, served):
         if focused.text == "Replay":
             break
         focused.send_keys(Keys.TAB)
-    focused.send_keys(Keys.ENTER)
+    with auditor.leaving():
+        focused.send_keys(Keys.ENTER)
     assert auditor.text("#replay").startswith("✓ Identical.")
