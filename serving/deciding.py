@@ -26,8 +26,8 @@ from serving.metrics import BATCH, decided, refused
 
 __all__ = ["Asked", "Decider", "warm_up"]
 
-#: Men scored before other requests get their turn.
-_CHUNK = 25
+#: A batch is scored for so long before other requests get their turn.
+_TURN_SECONDS = 0.01
 _WARM_UP = 40
 #: One of each kind: everything measured, a censored value, next to nothing known.
 _MEN: tuple[dict[str, Any], ...] = (
@@ -157,7 +157,7 @@ class Decider:
         LedgerConflictError
             As for :meth:`decide`.
         """
-        start = time.monotonic()
+        start = turn = time.monotonic()
         self.asked += 1
         rows: list[bytes] = []
         entries: list[Entry] = []
@@ -172,8 +172,9 @@ class Decider:
                 rows.append(_refused(row, man))
                 for rule in {rule_of(problem) for problem in man}:
                     refused(BATCH, rule)
-            if row % _CHUNK == _CHUNK - 1:
+            if time.monotonic() - turn > _TURN_SECONDS:
                 await asyncio.sleep(0)
+                turn = time.monotonic()
         if entries:
             receipts = await self._ledger.append_many(entries, asked.idempotency())
             if receipts[0].repeated:

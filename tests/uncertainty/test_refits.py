@@ -42,6 +42,21 @@ def test_each_refit_scores_with_its_own_imputation(fitted):
         assert np.abs(eta[:, b] - expected).max() < 1e-10
 
 
+def test_of_three_or_four_censored_values_nothing_that_shows_is_lost(fitted):
+    """Log-odds equal the slopes on the conditional means as far as a percentage is written."""
+    _, refits, (Z, limits, censor) = fitted
+    measured = np.flatnonzero((np.isfinite(Z).all(axis=1)) & (censor == 0).all(axis=1))[:40]
+    Z, limits, censor = (of[measured].copy() for of in (Z, limits, censor))
+    for men, values in ((slice(20), [0, 1, 2]), (slice(20, 40), [0, 1, 2, 3])):
+        limits[men, values], censor[men, values] = Z[men, values], -1
+        Z[men, values] = np.nan
+    eta = refits.log_odds(Z, limits, censor)
+    for b in range(len(refits.intercept)):
+        completed = conditional_mean(Z, limits, censor, refits.mean[b], refits.covariance[b])
+        expected = refits.intercept[b] + (completed * refits.slopes[b]).sum(axis=1)
+        assert np.abs(expit(eta[:, b]) - expit(expected)).max() < 2e-4
+
+
 def test_a_mans_bits_do_not_depend_on_who_is_with_him(fitted):
     """Log-odds and bounds are the same for batches of 1, 7 and 2,000."""
     _, refits, men = fitted
