@@ -308,6 +308,21 @@ def test_records_are_named_by_sequence_id_range_or_all(decided, capsys):
         decisions(decided, "5-2")
 
 
+def test_a_range_past_the_end_says_where_the_ledger_ends(decided, tmp_path, monkeypatch, capsys):
+    """What is there is replayed and exported, and a note says from where on nothing stands."""
+    monkeypatch.setenv("RESPREDICT_HOME", str(decided))
+    with Reader(decided) as reader:
+        end = reader.head()[0]
+    assert main(["audit", "replay", "1-999999", "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["identical"] == 6
+    assert f"the ledger ends at record {end}: nothing stands at {end + 1} to 999999." in said.err
+    assert main(["audit", "export", f"2-{end + 9}", "--out", str(tmp_path / "pack.zip")]) == 0
+    assert f"nothing stands at {end + 2} to {end + 9}." in capsys.readouterr().err  # one was read
+    assert main(["audit", "replay", "2-3"]) == 0
+    assert "ends" not in capsys.readouterr().err
+
+
 def test_a_promotion_says_who_why_what_and_what_before(home):
     """Each names the champion before it."""
     version = promote("1", home=home, actor="Bo", reason="again")

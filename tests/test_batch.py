@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from respredict.batch import run, score_table
 from respredict.batch.outputs import Outputs
-from respredict.batch.progress import Progress
 from respredict.bundle import Extras
 from respredict.cohort import read_cohort
 from respredict.errors import CohortError, InputError
@@ -550,23 +549,6 @@ class TestUnitsInDoubt:
 
 class TestProgress:
     """Lines on standard error."""
-
-    def test_tells_speed_and_time_left(self):
-        """Each line has men, men a second and how long it still takes."""
-        told: list[str] = []
-        progress = Progress(told.append, every=0.0)
-        progress.tell(50_000, 0.25)
-        progress.tell(200_000, 1.0)
-        assert told[0].startswith("50,000 men, ")
-        assert "men/s" in told[0]
-        assert told[0].endswith(" left")
-        assert told[1].endswith("men/s")
-
-    def test_is_silent_in_between(self):
-        """No more than a line in a while."""
-        told: list[str] = []
-        Progress(told.append, every=60.0).tell(50_000, 0.25)
-        assert told == []
 
     def test_ends_with_the_sum(self, scorer, tmp_path):
         """The last line says how many were scored and how many set apart."""

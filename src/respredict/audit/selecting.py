@@ -17,7 +17,7 @@ from respredict.ledger.filtering import Filter
 from respredict.ledger.reading import Reader
 from respredict.ledger.record import Record
 
-__all__ = ["drawn", "note_reads", "note_replay", "one", "selected"]
+__all__ = ["drawn", "note_reads", "note_replay", "one", "selected", "span"]
 
 #: How records are named.
 WHICH = "sequence, id, range as 10-20, or all"
@@ -65,6 +65,37 @@ def _parsed(which: str) -> int | uuid.UUID | None:
         return None
 
 
+def span(reader: Reader, which: str) -> tuple[int, int] | None:
+    """Return the first and last sequence that a word names.
+
+    Parameters
+    ----------
+    reader : Reader
+        Of the ledger.
+    which : str
+        As for :func:`selected`.
+
+    Returns
+    -------
+    tuple of int, or None
+        Both included, the last perhaps behind the end of the chain; None if the word names
+        one record.
+
+    Raises
+    ------
+    InputError
+        If it is a range that falls.
+    """
+    if which == "all":
+        return 1, reader.head()[0]
+    if (found := re.fullmatch(r"([0-9]{1,18})-([0-9]{1,18})", which)) is None:
+        return None
+    first, last = int(found[1]), int(found[2])
+    if last < first:
+        raise InputError(Problem("WHICH", "rise", which, f"Write it as {last}-{first}"))
+    return first, last
+
+
 def selected(
     reader: Reader, which: str, *, kind: str | None = None, payloads: bool = False
 ) -> Iterator[Sequence[Record]]:
@@ -94,8 +125,8 @@ def selected(
     NoRecordError
         If there is no such record.
     """
-    span = re.fullmatch(r"([0-9]{1,18})-([0-9]{1,18})", which)
-    if span is None and which != "all":
+    among = span(reader, which)
+    if among is None:
         named = _parsed(which)
         if named is None:
             problem = Problem("WHICH", f"be a {WHICH}", repr(which), "See `respredict audit list`")
@@ -106,9 +137,7 @@ def selected(
             raise InputError(problem)
         yield (record,)
         return
-    first, last = (int(span[1]), int(span[2])) if span else (None, None)
-    if first is not None and last is not None and last < first:
-        raise InputError(Problem("WHICH", "rise", which, f"Write it as {last}-{first}"))
+    first, last = among
     after: int | None = 0
     while after is not None:
         asked = Filter(kind=kind, first=first, last=last)

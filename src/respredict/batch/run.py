@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -23,12 +22,12 @@ from typing import Any
 import numpy as np
 
 from respredict.batch.outputs import Outputs
-from respredict.batch.progress import Progress
 from respredict.batch.requests import requests_of
 from respredict.batch.verdicts import STATUSES, Judge
 from respredict.batch.writing import csv_lines, rejected_lines
 from respredict.bundle import load_bundle
 from respredict.errors import CohortError, InputError, Problem
+from respredict.progress import Progress
 from respredict.scoring import Scorer
 from respredict.tables.chunks import Chunk, TableStream
 from respredict.tables.files import Table, empty_rows
@@ -42,7 +41,6 @@ __all__ = ["score_table"]
 #: Men at once; a whole answer takes some ten thousand bytes, a line a hundred.
 _AT_ONCE = {".csv": 25_000, ".parquet": 25_000, ".jsonl": 1_000}
 _AHEAD = 2  # chunks in flight for each job
-_TERMINAL_SECONDS, _LOG_SECONDS = 1.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +125,7 @@ def score_table(
     names = _names(stream, say)
     sure = _confirmed(file, say) if confirmed is None else confirmed
     plan = _Plan(names, sure, target.suffix, explain, only)
-    terminal = sys.stderr.isatty()
-    progress = Progress(say, _TERMINAL_SECONDS if terminal else _LOG_SECONDS)
+    progress = Progress(say)
     chunks = stream.chunks(_AT_ONCE[target.suffix], wanted(names))
     with Outputs(target, apart) as outputs, _judged(chunks, plan, scorer, jobs) as judged:
         rows, rejected, counts = 0, 0, np.zeros(len(STATUSES), np.int64)

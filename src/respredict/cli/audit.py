@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from respredict.cli.common import read_day, user
+from respredict.cli.common import read_day, say, say_where_it_ends, user
 from respredict.cli.listing import add_list
 from respredict.cli.replays import add_replay
 from respredict.config import home
@@ -92,8 +92,13 @@ def _add_keeping(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _verify(given: argparse.Namespace) -> int:
     from respredict.audit.verifying import as_told
     from respredict.ledger.verify import verify
+    from respredict.progress import Progress
 
-    verdict = verify(home(), against=given.against, public_key=given.public_key)
+    progress = Progress(say, of="records")
+    verdict = verify(
+        home(), against=given.against, public_key=given.public_key,
+        tell=lambda at: progress.tell(at, 0.0),
+    )  # fmt: skip
     told = as_told(home(), verdict, _alias())
     hold = counted(verdict.records, "record holds", "records hold")
     lines = [f"{hold}, signed to {verdict.signed_to}."]
@@ -176,6 +181,8 @@ def _export(given: argparse.Namespace) -> int:
     from respredict.ledger.reading import Reader
 
     with Reader(home()) as reader:
+        for which in given.which:
+            say_where_it_ends(reader, which)
         asked = [page for which in given.which for page in selected(reader, which)]
     records = list({record.sequence: record for page in asked for record in page}.values())
     if not records:

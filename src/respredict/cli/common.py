@@ -25,6 +25,7 @@ __all__ = [
     "read_day",
     "read_mapped",
     "say",
+    "say_where_it_ends",
     "tell_error",
     "user",
 ]
@@ -169,6 +170,31 @@ def say(text: str) -> None:
         One line.
     """
     print(f"{PROG}: {text}", file=sys.stderr)
+
+
+def say_where_it_ends(reader: Any, which: str) -> tuple[int, int] | None:
+    """Say so where a range of records goes past the end of the ledger.
+
+    Parameters
+    ----------
+    reader : Reader
+        Of the ledger.
+    which : str
+        As :func:`respredict.audit.selecting.selected` takes it.
+
+    Returns
+    -------
+    tuple of int, or None
+        First and last of the records that are there; None if the word names one record.
+    """
+    from respredict.audit.selecting import span
+
+    among, end = span(reader, which), reader.head()[0]
+    if among is None or among[1] <= end:
+        return among
+    beyond = f"nothing stands at {max(among[0], end + 1)} to {among[1]}"
+    say(f"note: the ledger ends at record {end}: {beyond}.")
+    return among[0], end
 
 
 def tell_error(error: RespredictError, *, as_json: bool) -> None:

@@ -10,7 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from respredict.cli.common import NO, OK, add_mapping, print_told, read_mapped, say
+from respredict.cli.common import (
+    NO,
+    OK,
+    add_mapping,
+    print_told,
+    read_mapped,
+    say,
+    say_where_it_ends,
+)
 from respredict.config import home
 from respredict.errors import InputError, Problem
 
@@ -44,6 +52,7 @@ def _replay(given: argparse.Namespace) -> int:
     from respredict.audit.replaying import Replayer
     from respredict.audit.selecting import drawn, selected
     from respredict.ledger.reading import Reader
+    from respredict.progress import Progress
 
     counts = dict.fromkeys(("identical", "differs", "refused", "erased"), 0)
     shown: list[dict[str, Any]] = []
@@ -54,6 +63,8 @@ def _replay(given: argparse.Namespace) -> int:
         batch = _batch(reader, given)
         if batch is not None:
             return _replay_batch(given, batch, seed)
+        first, last = say_where_it_ends(reader, given.which) or (0, 0)
+        progress = Progress(say, of="decisions")
         replayer = Replayer(home(), given.actor)
         pages = (
             selected(reader, given.which, kind="decision", payloads=True)
@@ -65,6 +76,10 @@ def _replay(given: argparse.Namespace) -> int:
                 counts[one.state] += 1
                 if one.state in ("differs", "refused") and len(shown) < _SHOWN:
                     shown.append(one.as_dict())
+            if records:
+                asked = sum(counts.values())
+                share = (records[-1].sequence - first + 1) / max(last - first + 1, 1)
+                progress.tell(asked, asked / given.sample if given.sample else share)
     asked = sum(counts.values())
     ok = counts["identical"] + counts["erased"] == asked and (counts["identical"] > 0 or not asked)
     told = {

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 
 __all__ = ["Progress"]
+
+_TERMINAL_SECONDS, _LOG_SECONDS = 1.0, 10.0
 
 
 class Progress:
@@ -15,13 +18,20 @@ class Progress:
     ----------
     say : callable
         Told each line.
-    every : float
-        Seconds between two lines, at least.
+    every : float or None, default=None
+        Seconds between two lines, at least; by default 1 at a terminal, else 10.
+    of : str, default="men"
+        What is counted.
     """
 
-    def __init__(self, say: Callable[[str], None], every: float) -> None:
-        self.say = say
-        self.every = every
+    def __init__(
+        self, say: Callable[[str], None], every: float | None = None, *, of: str = "men"
+    ) -> None:
+        self.say, self.of = say, of
+        at_terminal = sys.stderr.isatty()
+        self.every = (
+            (_TERMINAL_SECONDS if at_terminal else _LOG_SECONDS) if every is None else every
+        )
         self._start = self._last = time.monotonic()
 
     @property
@@ -35,9 +45,9 @@ class Progress:
         Parameters
         ----------
         rows : int
-            Men done.
+            Done.
         fraction : float
-            Of the file, in [0, 1].
+            Of all, in [0, 1].
         """
         now = time.monotonic()
         if now - self._last < self.every:
@@ -45,7 +55,7 @@ class Progress:
         self._last = now
         gone = now - self._start
         left = f", {_lasting(gone / fraction - gone)} left" if 0 < fraction < 1 else ""
-        self.say(f"{rows:,} men, {rows / gone:,.0f} men/s{left}")
+        self.say(f"{rows:,} {self.of}, {rows / gone:,.0f} {self.of}/s{left}")
 
 
 def _lasting(seconds: float) -> str:
