@@ -112,8 +112,8 @@ class _Reader:
 
     def text(self, name: str) -> str | None:
         value = self.given.get(name)
-        if value is None or 0 < len(value) <= 100:
-            return value
+        if value is None or 0 < len(value.strip()) <= 100:
+            return value and value.strip()
         self.add(name, "be 1 to 100 characters", "Send it as it was sent then")
         return None
 

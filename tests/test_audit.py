@@ -522,7 +522,7 @@ def test_erase_takes_a_man_out_and_leaves_the_chain(decided, capsys):
     """By pseudonym or by id; reads of him go along, and replaying counts him as erased."""
     first, second = decisions(decided)[:2]
     run(capsys, "audit", "show", first.sequence)
-    by_pseudonym = run_json(capsys, "erase", "man-0", "--reason", "asked for")
+    by_pseudonym = run_json(capsys, "erase", " man-0 ", "--reason", "asked for")
     by_id = run_json(capsys, "erase", second.id, "--reason", "asked for")
     replayed = run_json(capsys, "replay")
 

@@ -197,7 +197,7 @@ def _answer(*, refused: bool) -> Schema:
         "model": ref("Model"),
         "ledger": ref("Receipt"),
     }  # fmt: skip
-    sometimes = {"reference": text("As sent.", "a local pseudonym")}
+    sometimes = {"reference": text("As sent, without the spaces around it.", "a local pseudonym")}
     meaning = "No probability, and why." if refused else "A probability, explained."
     return record(meaning, always, sometimes)
 

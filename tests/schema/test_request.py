@@ -320,6 +320,13 @@ class TestRefusing:
         assert len(error.problems) == 13
         assert len(str(error)) < LONGEST
 
+    @pytest.mark.parametrize(
+        ("sent", "kept"), [(" P 17 ", "P 17"), ("P-17", "P-17"), ("  ", None), ("", None)]
+    )
+    def test_spaces_around_a_reference_are_none_of_it(self, sent, kept):
+        """Who is found, and erased, by his pseudonym is so however it was typed."""
+        assert read_request({"age": 34, "reference": sent}).reference == kept
+
     def test_a_reference_is_never_repeated(self):
         """A refusal does not carry the reference, which may be a name."""
         assert "Smith" not in str(refused({"age": 34, "reference": "John Smith\n" * 20}))

@@ -224,12 +224,12 @@ def _live_on(given: argparse.Namespace) -> int:
 def _erase(given: argparse.Namespace) -> int:
     from respredict.ledger.erasure import erase
 
-    whose = _whose(given.whose)
+    whose = _whose(given.whose.strip())
     try:
         erased = erase(home(), actor=given.actor, reason=given.reason, **whose)
     except ValueError as error:
         # A pseudonym cannot be wrong but for being empty; a decision, but for its kind.
-        got = "a record that is about no man" if given.whose else "nothing"
+        got = "a record that is about no man" if given.whose.strip() else "nothing"
         raise InputError(
             Problem("WHOSE", "be a man's", got, "Name a decision or a pseudonym")
         ) from error

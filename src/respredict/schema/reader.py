@@ -215,11 +215,11 @@ class Reader:
         return None
 
     def text(self, where: str, value: object) -> str | None:
-        """Return a short text, None where it is left out."""
+        """Return a short text without the spaces around it, None where there is none."""
         if value is None:
             return None
         if isinstance(value, str) and len(value) <= _REFERENCE_LENGTH and value.isprintable():
-            return value
+            return value.strip() or None
         got = "other text" if isinstance(value, str) else shown(value)
         self.add(
             where,
