@@ -19,7 +19,7 @@ __all__ = ["ADDRESSES", "MAX_BATCH_BYTES", "MAX_BODY_BYTES", "Address", "find"]
 MAX_BODY_BYTES = 64 * 1024
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 
-Body = Literal["", "man", "men", "note", "form"]
+Body = Literal["", "man", "men", "json", "form"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Address:
         What it takes.
     roles : tuple of str, default=()
         Who may use it, any of them; empty if no key is asked for.
-    body : {"", "man", "men", "note", "form"}, default=""
-        What JSON it takes by POST, or a form.
+    body : {"", "man", "men", "json", "form"}, default=""
+        What it takes by POST; ``json`` is read by its handler.
     query : tuple of str or None, default=()
         Parameters of the query; None if they are not looked at.
     slow : bool, default=False
@@ -67,7 +67,8 @@ ADDRESSES: tuple[Address, ...] = (
     Address("/v1/decisions", ("GET",), (_AUDITOR,), query=_LISTED, slow=True),
     Address("/v1/decisions/{id}", ("GET",), (_AUDITOR,), slow=True),
     Address("/v1/decisions/{id}/replay", ("GET", "POST"), (_AUDITOR,), slow=True),
-    Address("/v1/decisions/{id}/notes", ("POST",), (_CLINICIAN, _AUDITOR), "note", slow=True),
+    Address("/v1/decisions/{id}/notes", ("POST",), (_CLINICIAN, _AUDITOR), "json", slow=True),
+    Address("/v1/outcomes", ("POST",), (_CLINICIAN,), "json", slow=True),
     Address("/v1/audit/verify", ("GET", "POST"), (_AUDITOR, _OPERATOR), slow=True),
     Address("/openapi.json", ("GET",), query=None),
     Address("/sign-in/{token}", ("GET",), query=None, slow=True),

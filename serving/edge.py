@@ -142,7 +142,7 @@ class Edge:
         scope["respredict.body"] = body
         if address.body == "man":
             scope["respredict.request"] = parse_man(body)
-        elif address.body == "note":
+        elif address.body == "json":
             scope["respredict.json"] = parse(body)
         elif address.body == "form":
             pass  # read by the page that it is of

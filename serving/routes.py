@@ -22,7 +22,7 @@ from respredict.errors import (
     RegistryError,
     RespredictError,
 )
-from serving import decisions, metrics
+from serving import decisions, metrics, outcomes
 from serving.answering import rule_of
 from serving.openapi import document_bytes
 from serving.pages import page_routes, wants_page
@@ -100,6 +100,7 @@ plain = Starlette(
         Route("/v1/decisions/{id}", decisions.shown, methods=_READ),
         Route("/v1/decisions/{id}/replay", decisions.replayed, methods=_BOTH),
         Route("/v1/decisions/{id}/notes", decisions.noted, methods=["POST"]),
+        Route("/v1/outcomes", outcomes.told, methods=["POST"]),
         Route("/v1/audit/verify", decisions.verified, methods=_BOTH),
         Route("/openapi.json", _openapi, methods=_READ),
         Route("/sign-in/{token}", _sign_in, methods=_READ),

@@ -79,7 +79,13 @@ def asked_schemas() -> dict[str, Schema]:
     said = text("What you say of the decision.", "I disagree, because his FSH was drawn late.",
                 minLength=1, maxLength=2000, pattern=r"[!-~]")  # fmt: skip
     note = record("A note on a decision.", {"text": said})
-    return {**quantities, "Man": man, "Men": men, "NewNote": note}
+    outcome = record("Whether a man who was scored improved.", {
+        "decision": text("decision_id of his answer.", "0192f0c1-5f3e-7aaa-8bbb-0123456789ab",
+                         format="uuid"),
+        "improved": flag("Whether he improved, as the model defines it.", example=True),
+        "on": {**_date("Day of the follow-up sample, later than the start."), "type": "string"},
+    })  # fmt: skip
+    return {**quantities, "Man": man, "Men": men, "NewNote": note, "NewOutcome": outcome}
 
 
 def _told(of: Analyte) -> str:

@@ -37,6 +37,15 @@ def audited_schemas() -> dict[str, Schema]:
             "hash": text("Of the note's record.", _HEX, **_HASH),
             "about": _sequence("Of the decision."),
         }),
+        "OutcomeReceipt": record("Where the outcome is recorded.", {
+            "sequence": _sequence("Of the outcome's record."),
+            "hash": text("Of the outcome's record.", _HEX, **_HASH),
+            "day": number("Of the follow-up, counted from the start.", 92, low=1, whole=True),
+            "replaces": number("Sequence of the outcome of the same decision that counted until "
+                               "now.", 1840, low=1, whole=True, null=True),
+            "note": text("What to know of it; null if nothing.", "day 300 of the follow-up lies "
+                         "outside 60 to 270, for which improvement is defined", null=True),
+        }),
         "Replayed": _replayed(), "Verdict": _verdict(), "ModelCard": _card(),
         "BrokenRule": _rule(), "Problem": _problem(),
         "Refused": record("A man of a batch who is refused; the others are answered.", {

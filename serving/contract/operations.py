@@ -87,6 +87,15 @@ OPERATIONS: dict[str, Operation] = {
         example={"text": "I disagree, because his FSH was drawn late."},
         codes=("no-record", *_RECORDED),
     ),
+    "/v1/outcomes": Operation(
+        "Tell what became of a man",
+        "Recorded about his decision, which gave a probability. Told again, the last counts; a day "
+        "outside 60 to 270 is recorded with a note.",
+        "OutcomeReceipt", status=201, asked="NewOutcome", tag="audit",
+        example={"decision": "0192f0c1-5f3e-7aaa-8bbb-0123456789ab", "improved": True,
+                 "on": "2026-01-31"},
+        codes=_RECORDED,
+    ),
     "/v1/audit/verify": Operation(
         "Verify the ledger", "Every record read again; no answer is kept from before.", "Verdict",
         tag="audit", codes=("busy", *_RECORDED),

@@ -213,7 +213,8 @@ def _decision(reader: Reader, one: Outcome, row: int, problems: list[Problem]) -
     elif found.risk is None:
         refuse("have given a probability", "one without", "Leave it out")
     elif one.on > today:
-        refuse("have its outcome by today", one.on.isoformat(), "Check the date")
+        got = one.on.isoformat()
+        problems.append(Problem("on", f"be {today} or earlier", got, "Check the date", (row,)))
     else:
         return found
     return None
