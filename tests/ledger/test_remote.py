@@ -27,6 +27,7 @@ from respredict.ledger.locking import exclusive
 from respredict.ledger.reading import Reader
 from respredict.ledger.record import new_id
 from respredict.ledger.remote import open_remote
+from respredict.ledger.starting import start_writer
 from respredict.ledger.store import read_only
 from respredict.ledger.verify import verify
 from respredict.ledger.writer import Ledger, open_ledger
@@ -405,6 +406,29 @@ def test_closing_while_a_writer_is_started_again_ends_both(home, seconds):
         return ledger.pid
 
     assert gone(run(home, work))
+
+
+def test_closing_while_the_process_is_being_made_ends_it(home, monkeypatch):
+    """The thread that makes it is not cancelled: what it made is not left behind."""
+    made = []
+
+    def slowly(*given):
+        time.sleep(0.2)
+        made.append(start_writer(*given))
+        time.sleep(0.2)
+        return made[-1]
+
+    async def work(ledger):
+        monkeypatch.setattr(remote, "start_writer", slowly)
+        os.kill(ledger.pid, signal.SIGKILL)
+        while not ledger._starting or ledger._process.returncode is None:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        await asyncio.wait_for(ledger.close(), 10)
+
+    run(home, work)
+    assert [process.returncode for process in made] == [0]
+    assert verify(home).ok
 
 
 def test_a_writer_that_cannot_start_is_said(home, monkeypatch):

@@ -240,10 +240,7 @@ class RemoteLedger(asyncio.Protocol):
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                self._process = await asyncio.to_thread(
-                    start_writer, self.home, theirs, self._max_bytes
-                )
-            self.pid = self._process.pid
+                process = await self._make(theirs)
             await self._loop.create_unix_connection(lambda: self, sock=ours)
         except BaseException:
             ours.close()  # a process that was started ends, for nobody is there
@@ -256,9 +253,25 @@ class RemoteLedger(asyncio.Protocol):
             raise
         if not self._ready.done():
             self._link.abort()
-            await asyncio.to_thread(end_writer, self._process, _END_SECONDS)
+            await asyncio.to_thread(end_writer, process, _END_SECONDS)
             msg = "the process that writes the ledger must start, got none. See the log above."
             raise LedgerError(msg, "failed")
+
+    async def _make(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
+        """Make the process in a thread, which ends and is heeded even if nobody waits any more."""
+        thread = asyncio.to_thread(start_writer, self.home, theirs, self._max_bytes)
+        making = self._loop.create_task(thread)
+        making.add_done_callback(self._made)
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            await asyncio.wait({making})
+            raise
+
+    def _made(self, making: asyncio.Task[subprocess.Popen[bytes]]) -> None:
+        if not making.cancelled() and making.exception() is None:
+            self._process = making.result()
+            self.pid = self._process.pid
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection to a process that starts.
