@@ -15,11 +15,14 @@ from serving.pages import PAGES
 
 __all__ = ["ADDRESSES", "MAX_BATCH_BYTES", "MAX_BODY_BYTES", "Address", "find"]
 
-#: One man, and a batch of at most 1,000.
+#: One man; all that a hospital knows of him; and a batch of at most 1,000.
 MAX_BODY_BYTES = 64 * 1024
+MAX_FHIR_BYTES = 1024 * 1024
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 
-Body = Literal["", "man", "men", "json", "form"]
+Body = Literal["", "man", "men", "json", "fhir", "form"]
+
+_MOST = {"men": MAX_BATCH_BYTES, "fhir": MAX_FHIR_BYTES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,9 @@ class Address:
         What it takes.
     roles : tuple of str, default=()
         Who may use it, any of them; empty if no key is asked for.
-    body : {"", "man", "men", "json", "form"}, default=""
-        What it takes by POST; ``json`` is read by its handler.
+    body : {"", "man", "men", "json", "fhir", "form"}, default=""
+        What it takes by POST; ``json``, and ``fhir`` with resources in it, is read by its
+        handler.
     query : tuple of str or None, default=()
         Parameters of the query; None if they are not looked at.
     slow : bool, default=False
@@ -52,7 +56,7 @@ class Address:
     @property
     def most_bytes(self) -> int:
         """Bytes of the largest body."""
-        return MAX_BATCH_BYTES if self.body == "men" else MAX_BODY_BYTES
+        return _MOST.get(self.body, MAX_BODY_BYTES)
 
 
 _CLINICIAN, _AUDITOR, _OPERATOR = ROLES
@@ -70,6 +74,12 @@ ADDRESSES: tuple[Address, ...] = (
     Address("/v1/decisions/{id}/notes", ("POST",), (_CLINICIAN, _AUDITOR), "json", slow=True),
     Address("/v1/outcomes", ("POST",), (_CLINICIAN,), "json", slow=True),
     Address("/v1/audit/verify", ("GET", "POST"), (_AUDITOR, _OPERATOR), slow=True),
+    Address("/fhir/metadata", ("GET",), query=None),
+    Address("/fhir/OperationDefinition/RiskAssessment-evaluate", ("GET",), query=None),
+    Address("/fhir/RiskAssessment/$evaluate", ("POST",), (_CLINICIAN,), "fhir"),
+    Address("/cds-services", ("GET",), query=None),
+    Address("/cds-services/{id}", ("POST",), (_CLINICIAN,), "fhir"),
+    Address("/cds-services/{id}/feedback", ("POST",), (_CLINICIAN,), "json", slow=True),
     Address("/openapi.json", ("GET",), query=None),
     Address("/sign-in/{token}", ("GET",), query=None, slow=True),
     Address("/sign-out", ("POST",), ROLES, query=None, slow=True),

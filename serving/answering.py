@@ -14,7 +14,7 @@ from typing import Any
 from respredict.errors import Problem
 from respredict.schema.request import REQUEST_FIELDS
 from serving import metrics
-from serving.problems import MEDIA_TYPE, RefusedError, problem_body
+from serving.problems import FHIR, MEDIA_TYPE, RefusedError, refusal_body
 from serving.reading import Message
 
 __all__ = ["BEGUN", "Answer", "Send", "rule_of"]
@@ -41,6 +41,7 @@ _FOREIGN = {
     503: ("not-ready", "Try again in a second."),
     504: ("timeout", "Try again; tell the operator the request id if it stays."),
 }
+_OURS = (MEDIA_TYPE.encode(), FHIR.encode())
 _FAILED = ("internal", "Try again; tell the operator the request id if it stays.")
 
 # In the form of BentoML's own lines, and among them.
@@ -114,14 +115,10 @@ class Answer:
             sent = [pair for pair in page.raw_headers if pair[0] != b"content-length"]
             await self._whole(page.status_code, sent, bytes(page.body), refusal.code)
             return
-        status, body = problem_body(
-            refusal.code,
-            refusal.detail,
-            request_id=self.request_id,
-            errors=refusal.errors,
-            reason=refusal.reason,
+        status, media_type, body = refusal_body(
+            refusal, self._scope["path"], request_id=self.request_id
         )
-        content_type = (b"content-type", MEDIA_TYPE.encode())
+        content_type = (b"content-type", media_type.encode())
         await self._whole(status, [content_type, *refusal.headers], body, refusal.code)
 
     async def empty(self, status: int, headers: Headers) -> None:
@@ -197,6 +194,5 @@ def _is_page(headers: Headers) -> bool:
 
 def _is_problem(headers: Headers) -> bool:
     return any(
-        name.lower() == b"content-type" and value.startswith(MEDIA_TYPE.encode())
-        for name, value in headers
+        name.lower() == b"content-type" and value.startswith(_OURS) for name, value in headers
     )

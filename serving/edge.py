@@ -37,7 +37,15 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _IDEMPOTENCY_KEY = re.compile(r"[ -~]{1,200}")
 #: Longer bodies are parsed in a thread.
 _LONG = 64 * 1024
-_MEDIA_TYPES = {"form": "application/x-www-form-urlencoded"}
+_MEDIA_TYPES = {
+    "form": ("application/x-www-form-urlencoded",),
+    "fhir": ("application/fhir+json", "application/json"),
+}
+#: Where in the scope a body stands once it was read, and by what; others are plain JSON.
+_READ: dict[str, tuple[str, Callable[[bytes], Any]]] = {
+    "man": ("respredict.request", parse_man),
+    "men": ("respredict.batch", parse_men),
+}
 #: What identifies somebody goes no further.
 _SECRETS = frozenset({b"x-api-key", b"cookie", b"authorization"})
 _LOG = logging.getLogger("respredict.edge")
@@ -134,22 +142,17 @@ class Edge:
         self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], address: Address
     ) -> None:
         """Read, parse and check a body, and hand on what was found valid."""
-        check_media_type(headers, _MEDIA_TYPES.get(address.body, "application/json"))
+        check_media_type(headers, _MEDIA_TYPES.get(address.body, ("application/json",)))
         scope["respredict.idempotency_key"] = _idempotency_key(headers)
         body = await read_body(
             receive, headers, most=address.most_bytes, seconds=self._settings.body_seconds
         )
         scope["respredict.body"] = body
-        if address.body == "man":
-            scope["respredict.request"] = parse_man(body)
-        elif address.body == "json":
-            scope["respredict.json"] = parse(body)
-        elif address.body == "form":
-            pass  # read by the page that it is of
-        elif len(body) <= _LONG:
-            scope["respredict.batch"] = parse_men(body)
-        else:
-            scope["respredict.batch"] = await asyncio.to_thread(parse_men, body)
+        if address.body == "form":
+            return  # read by the page that it is of
+        name, read = _READ.get(address.body, ("respredict.json", parse))
+        short = len(body) <= _LONG
+        scope[name] = read(body) if short else await asyncio.to_thread(read, body)
 
 
 def _request_id(headers: Mapping[bytes, bytes]) -> str:

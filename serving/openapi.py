@@ -18,6 +18,7 @@ from serving.contract.answered import answered_schemas
 from serving.contract.asked import asked_schemas
 from serving.contract.audited import audited_schemas
 from serving.contract.fields import text
+from serving.contract.interop import interop_schemas
 from serving.contract.operations import paths
 from serving.door import COOKIE
 
@@ -28,12 +29,15 @@ HTTP_FILE = Path(__file__).with_name("api.http")
 _MEANING = (
     "How likely a subfertile man is to have a clinically significant semen improvement on "
     "anastrozole. Every answer is a recorded decision. Every failure is a problem body "
-    "(RFC 9457). Limits: 64 kB a man, 4 MB and 1,000 men a batch, 10 s for a body to arrive. "
+    "(RFC 9457), below /fhir an OperationOutcome. Limits: 64 kB a man, 1 MB of resources, 4 MB and "
+    "1,000 men a batch, 10 s for a body to arrive. "
     "It is not a medical device."
 )
 _TAGS = {
     "score": "For clinicians' systems.",
     "audit": "For auditors.",
+    "fhir": "For hospitals' systems: FHIR R4, read as JSON.",
+    "cds": "For hospitals' systems: CDS Hooks 2.0.",
     "service": "For operators and browsers.",
 }
 _METHODS = ("get", "post")
@@ -79,7 +83,8 @@ def document() -> dict[str, Any]:
         "paths": paths(),
         "components": {
             "schemas": {
-                **asked_schemas(), **answered_schemas(), **audited_schemas(), "Document": anything,
+                **asked_schemas(), **answered_schemas(), **audited_schemas(), **interop_schemas(),
+                "Document": anything,
             },
             "parameters": {"IdempotencyKey": key},
             "headers": {"RequestId": request_id},
@@ -133,9 +138,9 @@ def _request(path: str, method: str, operation: dict[str, Any]) -> list[str]:
     if operation["security"]:
         lines.append("X-API-Key: {{key}}")
     if "requestBody" in operation:
-        example = operation["requestBody"]["content"]["application/json"]["example"]
-        lines += ["Content-Type: application/json", ""]
-        lines.append(json.dumps(example, indent=2, ensure_ascii=False))
+        ((media, content),) = operation["requestBody"]["content"].items()
+        lines += [f"Content-Type: {media}", ""]
+        lines.append(json.dumps(content["example"], indent=2, ensure_ascii=False))
     return lines
 
 

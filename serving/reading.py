@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from serving.problems import RefusedError
@@ -17,15 +17,17 @@ Receive = Callable[[], Awaitable[Message]]
 _CLOSE = ((b"connection", b"close"),)
 
 
-def check_media_type(headers: Mapping[bytes, bytes], taken: str = "application/json") -> None:
+def check_media_type(
+    headers: Mapping[bytes, bytes], taken: Sequence[str] = ("application/json",)
+) -> None:
     """Refuse what is of another media type, or compressed.
 
     Parameters
     ----------
     headers : mapping of bytes to bytes
         Of the request.
-    taken : str, default="application/json"
-        What is taken.
+    taken : sequence of str, default=("application/json",)
+        What is taken, any of them.
 
     Raises
     ------
@@ -34,8 +36,8 @@ def check_media_type(headers: Mapping[bytes, bytes], taken: str = "application/j
     """
     given = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
-    if given != taken.encode() or encoding != b"identity":
-        detail = f"Send {taken}, uncompressed."
+    if given.decode("latin-1") not in taken or encoding != b"identity":
+        detail = f"Send {' or '.join(taken)}, uncompressed."
         raise RefusedError("media-type", detail, headers=_CLOSE)
 
 

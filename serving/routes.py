@@ -16,18 +16,19 @@ from starlette.routing import Route
 from respredict.errors import (
     BundleError,
     InputError,
+    LedgerConflictError,
     LedgerDamageError,
     LedgerError,
     NoRecordError,
     RegistryError,
     RespredictError,
 )
-from serving import decisions, metrics, outcomes
+from serving import decisions, interop, metrics, outcomes
 from serving.answering import rule_of
 from serving.openapi import document_bytes
 from serving.pages import page_routes, wants_page
 from serving.pages.refusals import refusal_page
-from serving.problems import MEDIA_TYPE, RefusedError, problem_body
+from serving.problems import RefusedError, refusal_body
 
 __all__ = ["plain"]
 
@@ -62,15 +63,11 @@ async def _refuse(request: Request, error: Exception) -> Response:
         metrics.refused(refusal.code, rule)
     if wants_page(dict(request.scope["headers"])):
         return refusal_page(refusal, request.scope["respredict.request_id"])
-    status, body = problem_body(
-        refusal.code,
-        refusal.detail,
-        request_id=request.scope["respredict.request_id"],
-        errors=refusal.errors,
-        reason=refusal.reason,
+    status, media_type, body = refusal_body(
+        refusal, request.scope["path"], request_id=request.scope["respredict.request_id"]
     )
     headers = {name.decode(): value.decode() for name, value in refusal.headers}
-    return Response(body, status, headers, MEDIA_TYPE)
+    return Response(body, status, headers, media_type)
 
 
 def _refusal(error: Exception) -> RefusedError:
@@ -83,6 +80,8 @@ def _refusal(error: Exception) -> RefusedError:
         return RefusedError("invalid-request", "Mend each entry of errors.", error.problems)
     if isinstance(error, LedgerError):
         return RefusedError("ledger-unavailable", told, reason=error.reason)
+    if isinstance(error, LedgerConflictError):
+        return RefusedError("idempotency-conflict", told)
     if isinstance(error, LedgerDamageError):
         return RefusedError("ledger-unavailable", told, reason="damaged")
     if isinstance(error, BundleError | RegistryError):
@@ -102,6 +101,14 @@ plain = Starlette(
         Route("/v1/decisions/{id}/notes", decisions.noted, methods=["POST"]),
         Route("/v1/outcomes", outcomes.told, methods=["POST"]),
         Route("/v1/audit/verify", decisions.verified, methods=_BOTH),
+        Route("/fhir/metadata", interop.capability, methods=_READ),
+        Route(
+            "/fhir/OperationDefinition/RiskAssessment-evaluate", interop.definition, methods=_READ
+        ),
+        Route("/fhir/RiskAssessment/$evaluate", interop.evaluated, methods=["POST"]),
+        Route("/cds-services", interop.discovered, methods=_READ),
+        Route("/cds-services/{id}", interop.called, methods=["POST"]),
+        Route("/cds-services/{id}/feedback", interop.fed_back, methods=["POST"]),
         Route("/openapi.json", _openapi, methods=_READ),
         Route("/sign-in/{token}", _sign_in, methods=_READ),
         Route("/sign-out", _sign_out, methods=["POST"]),

@@ -9,8 +9,9 @@ from respredict.ledger.entry import KINDS
 from serving.addresses import ADDRESSES, Address
 from serving.contract.asked import EXAMPLE
 from serving.contract.fields import Schema, number, ref, text
+from serving.contract.interop import BUNDLE, CALL, FEEDBACK
 from serving.filters import ANY, MOST_LISTED, STATUSES
-from serving.problems import MEDIA_TYPE, PROBLEMS
+from serving.problems import FHIR, MEDIA_TYPE, PROBLEMS
 
 __all__ = ["OPERATIONS", "Operation", "codes", "paths"]
 
@@ -37,6 +38,8 @@ class Operation:
         Group.
     codes : tuple of str, default=()
         Problems of its own, beside those that follow from the address.
+    media : str, default="application/json"
+        Of body and answer.
     """
 
     summary: str
@@ -47,6 +50,7 @@ class Operation:
     example: Any = None
     tag: str = "score"
     codes: tuple[str, ...] = field(default=())
+    media: str = _JSON
 
 
 _RECORDED = ("ledger-unavailable",)
@@ -99,6 +103,35 @@ OPERATIONS: dict[str, Operation] = {
     "/v1/audit/verify": Operation(
         "Verify the ledger", "Every record read again; no answer is kept from before.", "Verdict",
         tag="audit", codes=("busy", *_RECORDED),
+    ),
+    "/fhir/metadata": Operation(
+        "Tell what the FHIR side offers", "A CapabilityStatement of FHIR R4.", "FhirResource",
+        tag="fhir", media=FHIR,
+    ),
+    "/fhir/OperationDefinition/RiskAssessment-evaluate": Operation(
+        "Tell what $evaluate takes", "An OperationDefinition of FHIR R4.", "FhirResource",
+        tag="fhir", media=FHIR,
+    ),
+    "/fhir/RiskAssessment/$evaluate": Operation(
+        "Score one man by his Observations",
+        "The newest counted Observation of each analyte; a probability is a percentage there.",
+        "FhirResource", asked="Evaluated", tag="fhir", media=FHIR, example=BUNDLE,
+        codes=("not-of-form", "idempotency-conflict", *_RECORDED),
+    ),
+    "/cds-services": Operation(
+        "Tell which CDS services there are", "CDS Hooks 2.0, with what is to be prefetched.",
+        "CdsServices", tag="cds",
+    ),
+    "/cds-services/{id}": Operation(
+        "Call a CDS service",
+        "A card with the score or what keeps it away; none where no order is for anastrozole.",
+        "CdsCards", asked="CdsCall", tag="cds", example=CALL,
+        codes=("not-found", "not-of-form", "not-prefetched", "idempotency-conflict", *_RECORDED),
+    ),
+    "/cds-services/{id}/feedback": Operation(
+        "Tell what was done with a card", "Kept as a note on the decision that the card is.",
+        "CdsNothing", asked="CdsFeedback", tag="cds", example=FEEDBACK,
+        codes=("not-found", "not-of-form", *_RECORDED),
     ),
     "/openapi.json": Operation(
         "Tell this document", "OpenAPI 3.1, generated.", "Document", tag="service"
@@ -181,12 +214,12 @@ def _operation(address: Address, method: str) -> dict[str, Any]:
         "responses": {str(of.status): _answer(of), **_problems(address)},
     }
     parameters = [*_query(address)]
-    if address.body in ("man", "men"):
+    if address.body in ("man", "men", "fhir"):
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
     if parameters:
         told["parameters"] = parameters
     if of.asked:
-        content = {_JSON: {"schema": ref(of.asked), "example": of.example}}
+        content = {of.media: {"schema": ref(of.asked), "example": of.example}}
         told["requestBody"] = {"required": True, "content": content}
     return told
 
@@ -199,7 +232,7 @@ def _answer(of: Operation) -> dict[str, Any]:
         headers |= {"Set-Cookie": {"schema": cookie}, "Location": {"schema": place}}
         return {"description": of.meaning, "headers": headers}
     schema = ref(of.answer) if of.answer else text("As its reader knows it.", "\n")
-    kind = _JSON if of.answer else "text/plain"
+    kind = of.media if of.answer else "text/plain"
     return {"description": of.summary, "headers": headers, "content": {kind: {"schema": schema}}}
 
 
@@ -208,7 +241,14 @@ def _problems(address: Address) -> dict[str, Any]:
     found: dict[int, list[str]] = {}
     for code in codes(address):
         found.setdefault(PROBLEMS[code][0], []).append(code)
-    return {str(status): _problem(status, of) for status, of in sorted(found.items())}
+    told = _outcome if address.path.startswith("/fhir/") else _problem
+    return {str(status): told(status, of) for status, of in sorted(found.items())}
+
+
+def _outcome(status: int, of: list[str]) -> dict[str, Any]:
+    """Return an answer that is an OperationOutcome, with the headers of a problem."""
+    content = {FHIR: {"schema": ref("OperationOutcome")}}
+    return {**_problem(status, of), "content": content}
 
 
 def _problem(status: int, of: list[str]) -> dict[str, Any]:
@@ -239,6 +279,10 @@ def _named(path: str) -> list[dict[str, Any]]:
         schema = text("The end of the link.", "h3k…", minLength=1)
         return [{"name": "token", "in": "path", "required": True, "schema": schema,
                  "description": "Of the link that respredict serve prints."}]  # fmt: skip
+    if path.startswith("/cds-services/"):
+        schema = text("Id of a service.", "respredict-patient-view", minLength=1)
+        return [{"name": "id", "in": "path", "required": True, "schema": schema,
+                 "description": "As GET /cds-services lists it."}]  # fmt: skip
     schema = text("Sequence or id.", "1841", pattern=r"^([0-9]{1,18}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-"
                   r"[0-9a-f]{12})$")  # fmt: skip
     return [{"name": "id", "in": "path", "required": True, "schema": schema,
