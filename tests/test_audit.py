@@ -858,3 +858,74 @@ def record_all(home, scorer, requests) -> None:
     with open_ledger(home) as ledger:
         for i in range(0, len(entries), 1000):
             ledger.append_many(entries[i : i + 1000])
+
+
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["list", "--most", "x"], "argument --most: invalid int value"),
+        (["list", "--kind", "x"], "argument --kind: invalid choice"),
+        (["replay", "--sample", "x"], "argument --sample: invalid int value"),
+        (["show"], "the following arguments are required: which"),
+        (["erase", "man-0"], "the following arguments are required: --reason"),
+        (["show", "2", "--actor", ""], "--actor: must be 1 to 100 printable characters"),
+        (["show", "2", "--actor", " "], "--actor: must be 1 to 100 printable characters"),
+        (["show", "2", "--actor", "\udcff"], "--actor: must be 1 to 100 printable characters"),
+        (["show", "2", "--actor", "a\nb"], "--actor: must be 1 to 100 printable characters"),
+        (["checkpoint", "--actor", "x" * 101], "--actor: must be 1 to 100 printable characters"),
+        (["list", "--since", "31.3.2026"], "must be a date"),
+        (["erase", "man-0", "--reason", ""], "an erasure must have a reason, got none"),
+        (["erase", "\udcff", "--reason", "x"], "WHOSE must be printable text"),
+        (["erase", " ", "--reason", "x"], "WHOSE must be a man's, got nothing"),
+        (["verify", "--against", ""], "--against must be a file, got a folder. Name the"),
+        (["verify", "--against", "gone"], "--against must be a file, got no file gone"),
+        (["verify", "--public-key", "gone"], "--public-key must be a file, got no file gone"),
+        (["export", "2", "--out", LONG], "must"),
+        (["backup", LONG], "must"),
+        (["restore", LONG], "must"),
+    ],
+)
+def test_words_that_are_wrong_get_one_clear_error_and_json(decided, capsys, words, told):
+    """Exit code 2, one sentence on standard error and one document on standard output."""
+    try:
+        code = main(["audit", *words, "--json"])
+    except SystemExit as ended:
+        code = ended.code
+    said = capsys.readouterr()
+    assert code == 2
+    (error,) = json.loads(said.out)["errors"]
+    assert told in said.err
+    assert error
+    assert "Traceback" not in said.err
+
+
+def test_the_last_day_of_all_has_no_end(decided, capsys):
+    """``--until 9999-12-31`` leaves nothing out."""
+    every = run_json(capsys, "list")[1]["records"]
+    assert run_json(capsys, "list", "--until", "9999-12-31")[1]["records"] == every
+
+
+def test_scores_that_are_not_there_are_not_compared(decided, tmp_path, capsys, monkeypatch):
+    """Who names the scores to check is told where there are none."""
+    monkeypatch.chdir(tmp_path)
+    table = tmp_path / "men.csv"
+    table.write_text("age_years,testosterone_ng_dl,lh_iu_l\n34,270.6,3.4\n", encoding="utf-8")
+    assert main(["score", str(table), "--out", str(tmp_path / "scores.csv")]) == 0
+    capsys.readouterr()
+    with Reader(decided) as reader:
+        (record,) = reader.find(Filter(kind="batch")).records
+    which = str(record.sequence)
+    assert run(capsys, "audit", "replay", which, "--output", str(tmp_path))[0] == 2
+    assert run(capsys, "audit", "replay", which, "--output", str(tmp_path / "scores.csv"))[0] == 0
+
+
+def test_an_actor_cannot_move_the_cursor(decided, capsys):
+    """What somebody wrote as a name is shown without what a terminal obeys."""
+    with open_ledger(decided) as ledger:
+        ledger.append(Entry(kind="read", actor="ops\x1b[2K\rroot", answer=b'{"read":"x"}'))
+    told = run(capsys, "audit", "list")[1]
+    assert "ops?[2K?root" in told
+    assert "\x1b" not in told

@@ -17,11 +17,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from respredict.cli.common import read_day, say, say_where_it_ends, user
+from respredict.cli.common import add_actor, plain, read_day, say, say_where_it_ends
 from respredict.cli.listing import add_list
 from respredict.cli.replays import add_replay
 from respredict.config import home
-from respredict.errors import InputError, NoRecordError, Problem, RegistryError
+from respredict.errors import (
+    InputError,
+    NoRecordError,
+    Problem,
+    RegistryError,
+    RespredictError,
+)
 from respredict.words.phrases import counted
 
 __all__ = ["add_audit"]
@@ -49,7 +55,7 @@ def add_audit(commands: Any) -> None:
         command = asked.add_parser(name, help=said, description=f"{said[0].upper()}{said[1:]}.")
         command.add_argument("--json", action="store_true", help="print JSON")
         if writes:
-            command.add_argument("--actor", default=user(), help="who (default: you)")
+            add_actor(command)
         command.set_defaults(run=run)
         return command
 
@@ -94,6 +100,14 @@ def _verify(given: argparse.Namespace) -> int:
     from respredict.ledger.verify import verify
     from respredict.progress import Progress
 
+    for option, kept, what in (
+        ("--against", given.against, "checkpoints.jsonl"),
+        ("--public-key", given.public_key, "checkpoint.pub"),
+    ):
+        if kept is not None and (kept.is_dir() or not kept.exists()):
+            got = "a folder" if kept.is_dir() else f"no file {kept}"
+            remedy = f"Name the {what} that you keep elsewhere"
+            raise InputError(Problem(option, "be a file", got, remedy))
     progress = Progress(say, of="records")
     verdict = verify(
         home(), against=given.against, public_key=given.public_key,
@@ -165,7 +179,7 @@ def _shown(told: dict[str, Any]) -> str:
 
     head = ("id", "time", "actor", "model", "about", "hash")
     lines = [f"Record {told['sequence']}: {told['kind']}"]
-    lines += [f"  {name:6s} {told[name]}" for name in head if told[name]]
+    lines += [f"  {name:6s} {plain(str(told[name]))}" for name in head if told[name]]
     if told["erased"]:
         return "\n".join([*lines, "What it said was erased."])
     if told["request"] is not None:
@@ -224,9 +238,14 @@ def _live_on(given: argparse.Namespace) -> int:
 def _erase(given: argparse.Namespace) -> int:
     from respredict.ledger.erasure import erase
 
+    if not given.whose.isprintable():
+        remedy = "Name a decision or a pseudonym"
+        raise InputError(Problem("WHOSE", "be printable text", "other characters", remedy))
     whose = _whose(given.whose.strip())
     try:
         erased = erase(home(), actor=given.actor, reason=given.reason, **whose)
+    except RespredictError:
+        raise
     except ValueError as error:
         # A pseudonym cannot be wrong but for being empty; a decision, but for its kind.
         got = "a record that is about no man" if given.whose.strip() else "nothing"

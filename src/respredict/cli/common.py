@@ -19,8 +19,10 @@ __all__ = [
     "NO",
     "OK",
     "PROG",
+    "add_actor",
     "add_mapping",
     "adder",
+    "plain",
     "print_told",
     "read_day",
     "read_mapped",
@@ -32,6 +34,7 @@ __all__ = [
 
 PROG = "respredict"
 OK, NO = 0, 1
+_LONGEST_ACTOR = 100
 
 Run = Callable[[argparse.Namespace], int]
 Add = Callable[[str, Run, str], argparse.ArgumentParser]
@@ -58,6 +61,26 @@ def adder(commands: Any) -> Add:
         return command
 
     return add
+
+
+def add_actor(command: argparse.ArgumentParser) -> None:
+    """Add ``--actor`` to a command that records who does it.
+
+    Parameters
+    ----------
+    command : parser
+        Of the command.
+    """
+    said = "who (default: you, as the system says)"
+    command.add_argument("--actor", default=user(), type=_actor, help=said)
+
+
+def _actor(written: str) -> str:
+    name = written.strip()
+    if not (0 < len(name) <= _LONGEST_ACTOR and name.isprintable()):
+        msg = f"must be 1 to {_LONGEST_ACTOR} printable characters, got other text"
+        raise argparse.ArgumentTypeError(msg)
+    return name
 
 
 def add_mapping(command: Any, table: str = "the table") -> None:
@@ -105,6 +128,27 @@ def read_mapped(
         raise InputError(Problem("--mapping", "be given with a table", "none", remedy))
     file = None if given.mapping is None else Path(given.mapping)
     return read_through(Path(table or ""), file)
+
+
+def plain(text: str) -> str:
+    r"""Return text in which nothing moves the cursor of a terminal.
+
+    Parameters
+    ----------
+    text : str
+        As recorded.
+
+    Returns
+    -------
+    str
+        With a question mark for each character that does not print.
+
+    Examples
+    --------
+    >>> plain("ops\x1b[31m")
+    'ops?[31m'
+    """
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def print_told(given: argparse.Namespace, told: Any, text: str) -> int:

@@ -11,7 +11,7 @@ import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from respredict.cli.common import adder, print_told, say, user
+from respredict.cli.common import add_actor, adder, print_told, say
 from respredict.config import home
 from respredict.errors import InputError, Problem, RespredictError
 
@@ -60,7 +60,7 @@ def add_keys(commands: Any) -> None:
 
 
 def _add_actor(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--actor", default=user(), help="who (default: you, as the system says)")
+    add_actor(command)
 
 
 def _create(given: argparse.Namespace) -> int:

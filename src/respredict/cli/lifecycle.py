@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from respredict.cli.common import NO, Add, add_mapping, print_told, read_mapped, say, user
+from respredict.cli.common import NO, Add, add_actor, add_mapping, print_told, read_mapped, say
 from respredict.config import home
 from respredict.errors import InputError, Problem
 
@@ -31,7 +31,7 @@ def add_lifecycle(add: Add) -> None:
     promote.add_argument("--reason", default="", help="why; promotes whatever the gate answers")
     promote.add_argument("--plan", help="a change plan (TOML) to keep to and to cite")
     promote.add_argument("--rollback", action="store_true", help="go back to the champion before")
-    promote.add_argument("--actor", default=user(), help="who (default: you, as the system says)")
+    add_actor(promote)
 
     update = add("update", _update, "register the least change of the champion new men justify")
     update.add_argument("--data", required=True, help="table of new men, with their follow-up")

@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
-from respredict.cli.common import OK, print_told, read_day
+from respredict.cli.common import OK, plain, print_told, read_day
 from respredict.config import home
 from respredict.errors import InputError, Problem
 from respredict.ledger.entry import KINDS
@@ -39,7 +39,7 @@ def _list(given: argparse.Namespace) -> int:
     asked = Filter(
         kind=given.kind,
         since=_midnight("--since", given.since),
-        until=_midnight("--until", given.until, days=1),
+        until=_midnight("--until", given.until, after=True),
     )
     with Reader(home()) as reader:
         page = reader.find(asked, limit=given.most, newest_first=True)
@@ -52,7 +52,7 @@ def _list(given: argparse.Namespace) -> int:
         for r in page.records
     ]  # fmt: skip
     lines = [
-        f"{r['sequence']:>8}  {r['time'][:19]}  {r['kind']:<10}  {r['id']}  {r['actor']}"
+        f"{r['sequence']:>8}  {r['time'][:19]}  {r['kind']:<10}  {r['id']}  {plain(r['actor'])}"
         f"{', erased' if r['erased'] else ''}"
         for r in told
     ]
@@ -62,8 +62,10 @@ def _list(given: argparse.Namespace) -> int:
     return OK
 
 
-def _midnight(where: str, day: str | None, *, days: int = 0) -> datetime.datetime | None:
-    if day is None:
+def _midnight(where: str, day: str | None, *, after: bool = False) -> datetime.datetime | None:
+    """Return where a day begins, or ends; the last day of all has no end."""
+    of = None if day is None else read_day(where, day)
+    if of is None or (after and of == datetime.date.max):
         return None
-    of = read_day(where, day) + datetime.timedelta(days=days)
-    return datetime.datetime.combine(of, datetime.time(), datetime.UTC)
+    began = datetime.datetime.combine(of, datetime.time(), datetime.UTC)
+    return began + datetime.timedelta(days=1) if after else began

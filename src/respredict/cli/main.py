@@ -10,9 +10,11 @@ in ``_parser``.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from respredict.cli.audit import add_audit
 from respredict.cli.cohorts import add_cohorts
@@ -24,11 +26,12 @@ from respredict.cli.models import add_models
 from respredict.cli.report import add_report
 from respredict.cli.score import add_score
 from respredict.cli.serve import add_serve
-from respredict.errors import RespredictError
+from respredict.errors import InputError, Problem, RespredictError
 
 __all__ = ["main"]
 
 _BAD_INPUT, _STOPPED = 2, 130
+_SHOWN = 60
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    given = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        given = _parser().parse_args(words)
+    except _UsageError as error:
+        if "--json" in words:
+            print(json.dumps({"errors": [{"detail": str(error)}]}, indent=1))
+        error.parser.print_usage(sys.stderr)
+        error.parser.exit(_BAD_INPUT, f"{error.parser.prog}: error: {error}\n")
     try:
         return int(given.run(given))
     except BrokenPipeError:
@@ -61,10 +71,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RespredictError as error:
         tell_error(error, as_json=given.json)
         return _BAD_INPUT
+    except OSError as error:
+        # What the file system does not do, wherever that shows: the file, and why.
+        name = str(error.filename or "a file")
+        short = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
+        problem = Problem(short, "be usable", error.strerror or str(error), "Check the path")
+        tell_error(InputError(problem), as_json=given.json)
+        return _BAD_INPUT
+
+
+class _UsageError(Exception):
+    """Words that no command takes."""
+
+    def __init__(self, parser: argparse.ArgumentParser, said: str) -> None:
+        self.parser = parser
+        super().__init__(said)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Leaves to ``main`` how what is wrong is told."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(self, message)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=PROG,
         description="How likely a subfertile man is to have a clinically significant semen "
         "improvement on anastrozole. Not a medical device.",

@@ -133,6 +133,8 @@ def _replay_batch(given: argparse.Namespace, record: Any, seed: int) -> int:
     from respredict.audit.batches import read_batch
     from respredict.batch.replaying import replay_batch
 
+    if given.output is not None and not given.output.is_file():
+        raise InputError(Problem("--output", "be a file", str(given.output), "Name the scores"))
     with read_mapped(given, given.input or read_batch(record)["input_file"]):
         one = replay_batch(
             home(), record, actor=given.actor, table=given.input, output=given.output,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from respredict.cli.common import NO, Add, print_told, say, user
+from respredict.cli.common import NO, Add, add_actor, print_told, say
 from respredict.config import home
 from respredict.errors import InputError, Problem
 
@@ -31,7 +31,7 @@ def add_watching(add: Add) -> None:
     outcome.add_argument("--decision", help="id of one decision")
     outcome.add_argument("--improved", help="yes or no")
     outcome.add_argument("--on", help="day of the follow-up sample, YYYY-MM-DD")
-    outcome.add_argument("--actor", default=user(), help="who (default: you, as the system says)")
+    add_actor(outcome)
 
     monitor = add("monitor", _monitor, "say whether outcomes have drifted from what was told")
     monitor.add_argument("table", nargs="?", help="CSV with month, y and p (default: the ledger)")
