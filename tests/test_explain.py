@@ -229,7 +229,7 @@ def test_contributions_are_shapleys_through_the_pipeline(fitted, men, which, to)
 
 
 def test_contributions_are_those_of_shaps_exact_explainer(fitted, men):
-    """``shap.explainers.Exact`` on the coalitions of 25 men of as many patterns agrees."""
+    """``shap.explainers.Exact`` on the coalitions of 15 men of as many patterns agrees."""
     with warnings.catch_warnings():
         # Its plots use what matplotlib is about to drop.
         warnings.simplefilter("ignore", PendingDeprecationWarning)
@@ -238,7 +238,7 @@ def test_contributions_are_those_of_shaps_exact_explainer(fitted, men):
     def in_or_out(mask, ones):
         return ((mask * ones)[None, :],)
 
-    some = of_every_pattern(men, "hormones", 25).iloc[:25]
+    some = of_every_pattern(men, "hormones", 15).iloc[:15]
     told = explained(fitted(), "hormones", some)
     game = Game(fitted(), "hormones")
     for man, row in enumerate(some[game.columns].to_numpy()):

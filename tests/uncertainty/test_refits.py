@@ -45,13 +45,13 @@ def test_each_refit_scores_with_its_own_imputation(fitted):
 def test_of_three_or_four_censored_values_nothing_that_shows_is_lost(fitted):
     """Log-odds equal the slopes on the conditional means as far as a percentage is written."""
     _, refits, (Z, limits, censor) = fitted
-    measured = np.flatnonzero((np.isfinite(Z).all(axis=1)) & (censor == 0).all(axis=1))[:40]
+    measured = np.flatnonzero((np.isfinite(Z).all(axis=1)) & (censor == 0).all(axis=1))[:16]
     Z, limits, censor = (of[measured].copy() for of in (Z, limits, censor))
-    for men, values in ((slice(20), [0, 1, 2]), (slice(20, 40), [0, 1, 2, 3])):
+    for men, values in ((slice(8), [0, 1, 2]), (slice(8, 16), [0, 1, 2, 3])):
         limits[men, values], censor[men, values] = Z[men, values], -1
         Z[men, values] = np.nan
     eta = refits.log_odds(Z, limits, censor)
-    for b in range(len(refits.intercept)):
+    for b in range(0, len(refits.intercept), 3):
         completed = conditional_mean(Z, limits, censor, refits.mean[b], refits.covariance[b])
         expected = refits.intercept[b] + (completed * refits.slopes[b]).sum(axis=1)
         assert np.abs(expit(eta[:, b]) - expit(expected)).max() < 2e-4
@@ -186,15 +186,15 @@ def test_a_level_or_number_out_of_range_is_told(clinic, fitted):
 
 
 def test_the_interval_covers_the_mean_of_fresh_models():
-    """Of 6 clinics of 600 and 30 fresh models it covers the mean in 80 to 98 %."""
+    """Of 4 clinics of 600 and 25 fresh models it covers the mean in 80 to 98 %."""
     X = matrix(draw(300, seed=5))
     fresh = []
-    for seed in range(30):
+    for seed in range(25):
         drawn = draw(600, seed=100 + seed)
         y = drawn.latent["improved"].astype(int)
         fresh.append(build_pipeline().fit(matrix(drawn), y).predict_proba(X)[:, 1])
     mean, covered = np.mean(fresh, axis=0), []
-    for seed in range(6):
+    for seed in range(4):
         drawn = draw(600, seed=200 + seed)
         own, y = matrix(drawn), drawn.latent["improved"].astype(int)
         pipeline = build_pipeline().fit(own, y)
