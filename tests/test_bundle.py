@@ -247,6 +247,25 @@ class TestChampion:
         with pytest.raises(RegistryError, match=r"champion\.json must be a JSON object"):
             champion(tmp_path)
 
+    def test_a_folder_in_its_place_is_named(self, tmp_path: Path):
+        """What cannot be read is refused as what says nothing is."""
+        (tmp_path / "champion.json").mkdir()
+        rule = r"champion\.json must be a file that can be read, got Is a directory\. Move it away"
+        with pytest.raises(RegistryError, match=rule):
+            champion(tmp_path)
+
+    def test_a_home_that_is_made_is_its_owners_alone(self, tmp_path: Path):
+        """Whatever the umask; one that is there stays as it is."""
+        before = os.umask(0)
+        try:
+            set_champion(tmp_path / "new", {"version": 1})
+            (tmp_path / "there").mkdir(0o755)
+            set_champion(tmp_path / "there", {"version": 1})
+        finally:
+            os.umask(before)
+        modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("new", "there")]
+        assert modes == [0o700, 0o755]
+
 
 class TestWritingAtomically:
     """A file is the old one or the new one, never a part."""

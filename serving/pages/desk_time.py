@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from respredict.audit.promotions import Reign, promotions
+from respredict.audit.promotions import history, promotions
 from respredict.audit.summaries import Period, count_cautions
 from respredict.audit.tally import Tally
 from respredict.ledger.filtering import Filter
@@ -100,8 +100,7 @@ def _reigns(reader: Reader) -> dict[str, Any]:
     every = promotions(reader)
     if not every:
         return {"reigns": [], "places": []}
-    ends = [*(told.time for told in every[1:]), None]
-    reigns = [Reign(told, until) for told, until in zip(every, ends, strict=True)]
-    now = max(datetime.datetime.now(tz=datetime.UTC), every[-1].time)
-    places, _ = spans([told.time for told in every], now)
+    reigns = history(every)
+    now = max(datetime.datetime.now(tz=datetime.UTC), reigns[-1].since)
+    places, _ = spans([reign.since for reign in reigns], now)
     return {"reigns": reigns, "places": places}

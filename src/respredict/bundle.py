@@ -191,7 +191,8 @@ def write_bundle(
     import skops.io
 
     bundles = home / "bundles"
-    bundles.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    bundles.mkdir(exist_ok=True)
     _sweep(bundles)
     folder = Path(tempfile.mkdtemp(prefix=".writing-", dir=bundles))
     try:
@@ -361,13 +362,18 @@ def champion(home: Path) -> dict[str, Any]:
     Raises
     ------
     RegistryError
-        If no model was promoted yet, or the file is not what :func:`set_champion` wrote.
+        If no model was promoted yet, or the file cannot be read or is not what
+        :func:`set_champion` wrote.
     """
     file = home / "champion.json"
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         msg = f"a champion must be promoted first, got none in {home}. Run: respredict promote."
+        raise RegistryError(msg) from error
+    except OSError as error:
+        found = error.strerror or error
+        msg = f"{file} must be a file that can be read, got {found}. Move it away, and promote."
         raise RegistryError(msg) from error
     except (ValueError, TypeError) as error:
         msg = f"{file} must be a JSON object, got something else. Run: respredict promote."
@@ -384,4 +390,5 @@ def set_champion(home: Path, told: Mapping[str, Any]) -> None:
     told : mapping
         ``name``, ``version`` and ``digest``.
     """
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_atomically(home / "champion.json", json.dumps(told, indent=1) + "\n")

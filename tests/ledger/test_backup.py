@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import shutil
+import sqlite3
+from pathlib import Path
 
 import pytest
 
-from respredict.errors import LedgerConflictError, LedgerDamageError
+from respredict.cli.main import main
+from respredict.errors import LedgerConflictError, LedgerDamageError, LedgerError
 from respredict.ledger.backup import backup, restore
-from respredict.ledger.creation import checkpoint_now, create_ledger
+from respredict.ledger.chain import seal
+from respredict.ledger.checkpoints import add_checkpoint
+from respredict.ledger.creation import checkpoint_now, create_ledger, writing
+from respredict.ledger.entry import Entry
 from respredict.ledger.erasure import erase
+from respredict.ledger.payload import decode_body
 from respredict.ledger.reading import Reader
 from respredict.ledger.verify import verify
 from respredict.ledger.writer import open_ledger
@@ -200,3 +209,302 @@ def test_a_backup_lies_in_a_folder_and_is_another_file_than_the_ledger(home, tmp
     with pytest.raises(LedgerConflictError, match="must be another file than the ledger"):
         restore(home / "ledger.db", home, actor="ops", reason="x")
     assert verify(home).records == 1
+
+
+def erase_man(home, n):
+    """Erase one man, and return the sequence of the erasure."""
+    reason = f"man {n} asked for it"
+    return erase(home, pseudonym=f"man-{n:04d}", actor="ops", reason=reason).receipt.sequence
+
+
+def told_by(home, receipt):
+    """Return what a restore says of itself."""
+    with Reader(home) as reader:
+        return json.loads(reader.get(receipt.sequence).payload.answer)
+
+
+def lose(home, *names):
+    """Lose the ledger, and whatever else is named."""
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm", *names):
+        (home / name).unlink(missing_ok=True)
+
+
+BROKEN = [
+    "UPDATE payload SET body = randomblob(300) WHERE sequence = ?",
+    "UPDATE payload SET body = zeroblob(length(body)) WHERE sequence = ?",
+    "UPDATE payload SET body = substr(body, 1, 50) WHERE sequence = ?",
+    "UPDATE payload SET body = x'' WHERE sequence = ?",
+    "DELETE FROM payload WHERE sequence = ?",
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_an_erasure_that_cannot_be_read_stops_no_restore_and_brings_nobody_back(
+    backed, tamper, broken
+):
+    """What can be read is erased again, and so is whatever lies there erased."""
+    home, file = backed
+    erase_man(home, 2)
+    tamper(home, (broken, erase_man(home, 3)), ("DELETE FROM payload WHERE sequence = 5",))
+    with pytest.raises(LedgerConflictError, match="must not lose records"):
+        restore(file, home, actor="ops")
+    receipt = restore(file, home, actor="ops", reason="disk broke", force=True)
+    verdict = verify(home)
+    assert verdict.ok, verdict
+    assert verdict.erased == 3
+    assert [occurrences(home, f"man-{n:04d}") for n in (2, 3, 4)] == [0, 0, 0]
+    assert occurrences(home, "man-0005") > 0
+    assert told_by(home, receipt)["erasures_unknown"] is True
+
+
+def test_an_unreadable_erasure_that_the_backup_holds_is_known(backed, tamper, tmp_path):
+    """Nothing is unknown of it, and nothing else is taken for erased."""
+    home, _ = backed
+    sequence = erase_man(home, 3)
+    file = backup(home, tmp_path / "later.db").file
+    zeros = "UPDATE payload SET body = zeroblob(length(body)) WHERE sequence = ?"
+    tamper(home, (BROKEN[0], sequence), (zeros, 6))
+    receipt = restore(file, home, actor="ops", reason="broken", force=True)
+    assert told_by(home, receipt)["erasures_unknown"] is False
+    assert (verify(home).ok, verify(home).erased) == (True, 1)
+    assert occurrences(home, "man-0005") > 0
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "UPDATE record SET sequence = 900 WHERE sequence = ?",
+        "DELETE FROM record WHERE sequence = ?",
+        "DELETE FROM record WHERE sequence >= ?",
+    ],
+)
+def test_an_erasure_whose_record_is_gone_leaves_its_zeros(backed, tamper, lost):
+    """A gap, or a tail that was signed, says that an erasure may be missing."""
+    home, file = backed
+    sequence = erase_man(home, 3)
+    checkpoint_now(home)
+    tamper(home, (lost, sequence), ("DELETE FROM payload WHERE sequence >= ?", sequence))
+    receipt = restore(file, home, actor="ops", reason="broken", force=True)
+    assert told_by(home, receipt)["erasures_unknown"] is True
+    assert verify(home).ok
+    assert occurrences(home, "man-0003") == 0
+
+
+@pytest.mark.parametrize("names", [(), ("checkpoints.jsonl",)])
+def test_erasures_that_cannot_be_known_are_told(backed, names, capsys, monkeypatch):
+    """Without the ledger nobody knows who was erased since: the restore, verify say so."""
+    home, file = backed
+    erase_man(home, 3)
+    lose(home, *names)
+    monkeypatch.setenv("RESPREDICT_HOME", str(home))
+    words = ["audit", "restore", str(file), "--force", "--reason", "disk broke"]
+    assert main(words) == 0
+    assert "Erasures after record 6 are not known here: erase those men again." in (
+        capsys.readouterr().out
+    )
+    unknown = "Whether men who were erased behind record 6, before the restore at 7, are back"
+    assert unknown in " ".join(verify(home).cannot_know)
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["erasures_unknown"] is False
+
+
+def test_a_restore_that_knows_every_erasure_says_so(backed, tamper):
+    """Also where the ledger that is left was damaged elsewhere."""
+    home, file = backed
+    erase_man(home, 3)
+    tamper(home, ("UPDATE record SET actor = 'x' WHERE sequence = 4",))
+    receipt = restore(file, home, actor="ops", reason="altered", force=True)
+    assert told_by(home, receipt)["erasures_unknown"] is False
+    assert "erased behind" not in " ".join(verify(home).cannot_know)
+    assert occurrences(home, "man-0003") == 0
+
+
+def sign(home, *men):
+    append(home, *men)
+    checkpoint_now(home)
+
+
+@pytest.fixture
+def branches(backed, tmp_path):
+    """Return a home that went back to an older backup, then to a newer one, and both."""
+    home, pre = backed
+    sign(home, 7)
+    post = backup(home, tmp_path / "post.db").file
+    sign(home, 8, 9)
+    restore(pre, home, actor="ops", reason="the wrong one", force=True)
+    sign(home, 10)
+    return home, pre, post
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_going_back_and_forth_is_a_fork_and_no_tampering(branches, tmp_path, times):
+    """What was signed on a branch that was left is told by the restore."""
+    home, pre, post = branches
+    restore(post, home, actor="ops", reason="the right one", force=True)
+    for _ in range(times - 1):
+        sign(home, 11)
+        restore(pre, home, actor="ops", reason="wrong again", force=True)
+        sign(home, 12)
+        restore(post, home, actor="ops", reason="right again", force=True)
+    verdict = verify(home)
+    assert verdict.ok, verdict
+    sign(home, 13)
+    assert verify(home).ok
+    outside = shutil.copy(home / "checkpoints.jsonl", tmp_path / "outside.jsonl")
+    verdict = verify(home, against=outside)
+    assert (verdict.ok, verdict.first_bad, verdict.kind) == (False, 10, "fork")
+
+
+def test_an_outside_copy_of_the_branch_that_was_left_shows_the_fork(branches, tmp_path):
+    """Though it holds not one line of the chain that was put back."""
+    home, _, post = branches
+    line = (home / "checkpoints.jsonl").read_bytes().splitlines()[-1]
+    (tmp_path / "branch.jsonl").write_bytes(line + b"\n")
+    restore(post, home, actor="ops", reason="the right one", force=True)
+    verdict = verify(home, against=tmp_path / "branch.jsonl")
+    assert (verdict.ok, verdict.first_bad, verdict.kind) == (False, 10, "fork")
+    (home / "checkpoints.jsonl").write_bytes(line + b"\n")
+    assert verify(home).ok
+
+
+def rewritten(home, tamper, first):
+    """Rewrite a chain from a record on with the machine's own key, signing it anew."""
+    with contextlib.closing(sqlite3.connect(home / "ledger.db")) as connection:
+        last = connection.execute("SELECT max(sequence) FROM record").fetchone()[0]
+        entries = connection.execute(
+            "SELECT kind, body FROM record JOIN payload USING (sequence) WHERE sequence >= ?",
+            (first,),
+        ).fetchall()
+    for table in ("record", "payload", "filter"):
+        tamper(home, (f"DELETE FROM {table} WHERE sequence >= ?", first))
+    with writing(home) as appending:
+        for kind, body in entries:
+            if kind == "checkpoint":
+                add_checkpoint(home, appending)
+            elif kind == "restore":
+                answer = decode_body(body, lambda _: b"").answer
+                appending.add(seal(Entry(kind=kind, actor="ops", answer=answer)))
+            else:
+                appending.add(seal(decision(99)))
+        assert appending.sequence == last
+
+
+@pytest.mark.parametrize("first", [4, 8])
+def test_a_restore_excuses_no_rewriting_of_what_it_put_back(branches, tamper, first):
+    """The restore is there as it was, but what was signed before it is another chain."""
+    home, _, post = branches
+    restore(post, home, actor="ops", reason="the right one", force=True)
+    sign(home, 11)
+    before = (home / "checkpoints.jsonl").read_bytes()
+    rewritten(home, tamper, first)
+    (home / "checkpoints.jsonl").write_bytes(before)
+    verdict = verify(home)
+    assert (verdict.ok, verdict.kind) == (False, "rewritten chain"), verdict
+
+
+def test_a_branch_that_no_restore_explains_is_told_forwards(branches, tamper, tmp_path):
+    """Somebody copied the newer file into its place by hand."""
+    home, _, post = branches
+    lose(home)
+    shutil.copy(post, home / "ledger.db")
+    first, *_, left = (home / "checkpoints.jsonl").read_bytes().splitlines()
+    signed = [first, (home / "checkpoints.jsonl").read_bytes().splitlines()[1], left]
+    (home / "checkpoints.jsonl").write_bytes(b"\n".join(signed) + b"\n")
+    verdict = verify(home)
+    assert (verdict.ok, verdict.first_bad, verdict.kind) == (False, 8, "rewritten chain")
+    assert "record 8 was signed twice, otherwise" in verdict.detail
+
+
+def test_an_erasure_on_a_branch_touches_no_record_of_another(branches):
+    """Record 8 was another man's there; whether he is in the other one, nobody knows."""
+    home, _, post = branches
+    erase_man(home, 10)  # record 8 of this branch, as is man 7 of the other
+    receipt = restore(post, home, actor="ops", reason="the right one", force=True)
+    assert told_by(home, receipt)["erasures_unknown"] is True
+    assert (verify(home).ok, verify(home).erased) == (True, 0)
+    assert occurrences(home, "man-0007") > 0
+
+
+def test_a_backup_that_lacks_the_last_checkpoint_is_not_restored_unnoticed(home, tmp_path):
+    """The line beside the ledger proves that one more record was there."""
+    with open_ledger(home) as ledger:
+        ledger.append(decision(1))
+        file = backup(home, tmp_path / "backup.db").file
+    outside = shutil.copy(home / "checkpoints.jsonl", tmp_path / "outside.jsonl")
+    lose(home)
+    with pytest.raises(LedgerConflictError, match="ends at 2 for a ledger that had record 3"):
+        restore(file, home, actor="ops")
+    receipt = restore(file, home, actor="ops", reason="disk broke", force=True)
+    assert told_by(home, receipt)["left_sequence"] == 3
+    assert verify(home).ok
+    verdict = verify(home, against=outside)
+    assert (verdict.ok, verdict.first_bad, verdict.kind) == (False, 3, "fork")
+
+
+def test_a_target_that_cannot_be_written_is_named(backed):
+    """With the reason, and without a word about the ledger."""
+    home, _ = backed
+    for file, reason in (
+        (Path("/proc/backup.db"), "No such file or directory"),
+        (home / ("x" * 300), "File name too long"),
+        (home / ("x" * 253), "File name too long"),
+    ):
+        told = f"target must be writable, got {file}: {reason}. Name a file in another folder."
+        with pytest.raises(LedgerError, match=f"^{re.escape(told)}$"):
+            backup(home, file)
+
+
+def test_a_backup_that_cannot_be_read_is_named(backed, tmp_path):
+    """By its own name: it is not the ledger that is missing."""
+    home, _ = backed
+    with pytest.raises(LedgerError, match=r"a backup must be readable, got .*: File name too long"):
+        restore(home / ("x" * 300), home, actor="ops")
+    with contextlib.closing(sqlite3.connect(tmp_path / "else.db")) as other, other:
+        other.execute("CREATE TABLE t (a)")
+    with pytest.raises(LedgerDamageError, match=r"a backup must be a copy of a ledger, got .*else"):
+        restore(tmp_path / "else.db", home, actor="ops")
+
+
+@pytest.mark.parametrize("line", [b"[" * 100_000, b'{"sequence":1e999}', b"1", b"\xff"])
+def test_a_line_that_is_no_checkpoint_hides_none_of_the_others(backed, line):
+    """What the lines beside the ledger know is still not taken back unnoticed."""
+    home, file = backed
+    append(home, 7)
+    lose(home)
+    with (home / "checkpoints.jsonl").open("ab") as beside:
+        beside.write(line + b"\n")
+    with pytest.raises(LedgerConflictError, match="a restore must not lose records"):
+        restore(file, home, actor="ops")
+
+
+def test_erasures_are_read_as_far_as_a_broken_file_lets_them(backed):
+    """A page of the records is lost; the man is erased again, whether named or zeros."""
+    home, file = backed
+    append(home, *range(100, 160))
+    erase_man(home, 3)
+    with contextlib.closing(sqlite3.connect(home / "ledger.db")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+    content = bytearray((home / "ledger.db").read_bytes())
+    page = content.find(b"man-0140") // size * size
+    content[page : page + size] = b"\xff" * size
+    (home / "ledger.db").write_bytes(content)
+    assert not verify(home).ok
+    restore(file, home, actor="ops", reason="disk broke", force=True)
+    assert (verify(home).ok, verify(home).erased) == (True, 1)
+    assert occurrences(home, "man-0003") == 0
+
+
+def test_a_ledger_without_its_types_is_left_all_the_same(backed, tamper):
+    """Nothing that stands in its columns ends the restore."""
+    home, file = backed
+    tamper(
+        home,
+        ("CREATE TABLE loose AS SELECT * FROM record",),
+        ("DROP TABLE record",),
+        ("ALTER TABLE loose RENAME TO record",),
+        ("UPDATE record SET hash = 'text', sequence = 'last' WHERE sequence = 7",),
+    )
+    receipt = restore(file, home, actor="ops", reason="altered", force=True)
+    assert told_by(home, receipt)["left_hash"] is None
+    assert verify(home).ok

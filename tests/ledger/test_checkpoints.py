@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -133,3 +134,18 @@ def test_a_rotation_that_a_crash_cut_short_is_finished(home):
     assert not (home / "checkpoint.key.next").exists()
     assert read_public_key(home / "checkpoint.pub") == lines(home)[0].key
     assert verify(home, public_key=home / "checkpoint.pub").ok
+
+
+@pytest.mark.parametrize("sequence", [-1, 0, 2**63, 10**400])
+def test_a_checkpoint_signs_a_record_that_can_be(home, sequence):
+    """A number that no record has is no checkpoint's."""
+    checkpoint_now(home)
+    told = json.loads(lines(home)[0].line())
+    with pytest.raises(LedgerDamageError, match="a checkpoint must be one line of JSON as in"):
+        read_line(json.dumps({**told, "sequence": sequence}).encode())
+
+
+def test_a_line_nested_beyond_measure_is_no_checkpoint():
+    """It is told, and does not end the program."""
+    with pytest.raises(LedgerDamageError, match="a checkpoint must be one line of JSON as in"):
+        read_line(b"[" * 100_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from respredict.errors import NoRecordError
+from respredict.errors import InputError, NoRecordError
+from respredict.ledger.backup import backup, restore
 from respredict.ledger.creation import checkpoint_now, create_ledger, rotate_key
-from respredict.ledger.pack import write_pack
+from respredict.ledger.keys import read_public_key
+from respredict.ledger.pack import check_target, write_pack
+from respredict.ledger.reading import Reader
 from respredict.ledger.verify_pack import PackError, main, verify_pack
 from respredict.ledger.writer import open_ledger
 from tests.ledger.conftest import ENVIRONMENT, TEXT, decision
@@ -176,6 +180,205 @@ def test_a_record_named_twice_is_refused(pack, key, tmp_path):
     )  # fmt: skip
     with pytest.raises(PackError, match="the manifest names a record twice"):
         verify_pack(twice, key)
+
+
+def changed_manifest(**members):
+    """Return a change that sets members of the manifest."""
+
+    def change(name, content):
+        if name != "manifest.json":
+            return content
+        return json.dumps({**json.loads(content), **members}).encode()
+
+    return change
+
+
+def another_sequence(sequence):
+    """Return a change that sets the sequence of every checkpoint."""
+
+    def change(name, content):
+        if name != "checkpoints.jsonl":
+            return content
+        lines = [{**json.loads(line), "sequence": sequence} for line in content.splitlines()]
+        return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+    return change
+
+
+def nested(member):
+    """Return a change that nests a member a hundred thousand times."""
+    return lambda name, content: b"[" * 100_000 if name == member else content
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        another_sequence(-1),
+        another_sequence(2**64),
+        another_sequence("20"),
+        another_sequence(None),
+        nested("manifest.json"),
+        nested("checkpoints.jsonl"),
+        lambda name, content: b"[]" if name == "manifest.json" else content,
+        lambda name, content: b"[1]" if name == "checkpoints.jsonl" else content,
+        changed_manifest(sequences=["\ud800"]),
+        changed_manifest(sequences=[5.0]),
+        changed_manifest(sequences=5),
+        changed_manifest(erased=[[3, "\ud800"]]),
+        changed_manifest(rotations=["\ud800"]),
+        changed_manifest(rotations=[[]]),
+    ],
+)
+def test_whatever_was_done_to_it_a_pack_is_bad_and_no_traceback(
+    pack, key, tmp_path, capsys, change
+):
+    """Numbers of any size, another type, nested without end."""
+    changed = rewritten(pack, tmp_path / "changed.zip", change)
+    assert main([str(changed), "--public-key", str(key)]) == 1
+    assert capsys.readouterr().out.startswith("BAD: ")
+    assert main([str(changed), "--public-key", str(key), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["ok"] is False
+
+
+def test_a_member_that_cannot_be_inflated_is_bad(pack, key, tmp_path, capsys):
+    """The archive opens, and its bytes are none."""
+    with zipfile.ZipFile(pack) as archive:
+        found = archive.getinfo("headers.bin")
+    data = bytearray(pack.read_bytes())
+    start = found.header_offset + 30 + len(found.filename)
+    data[start : start + found.compress_size] = b"\xff" * found.compress_size
+    (tmp_path / "changed.zip").write_bytes(data)
+    assert main([str(tmp_path / "changed.zip"), "--public-key", str(key)]) == 1
+    assert capsys.readouterr().out.startswith("BAD: ")
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"sequences": []}, "the manifest names no record"),
+        ({"pack": 2}, "the pack is of format 2, which this script does not know"),
+        ({"pack": True}, "the pack is of format True"),
+        ({"pack": "1"}, "the pack is of format '1'"),
+        ({"sequences": [5, 20.0]}, "the manifest names what is no record"),
+    ],
+)
+def test_a_manifest_that_promises_nothing_is_refused(pack, key, tmp_path, members, message):
+    """No record, or a format that is not this one's, is not OK."""
+    changed = rewritten(pack, tmp_path / "changed.zip", changed_manifest(**members))
+    with pytest.raises(PackError, match=message):
+        verify_pack(changed, key)
+
+
+@pytest.fixture
+def broken_line(home, tmp_path):
+    """Return a ledger whose key was lost, and the public key from before and after."""
+    with open_ledger(home) as ledger:
+        ledger.append(decision(1))  # sequence 2
+    checkpoint_now(home)
+    first = shutil.copy(home / "checkpoint.pub", tmp_path / "first.pub")
+    saved = backup(home, tmp_path / "backup.db")
+    (home / "checkpoint.key").unlink()
+    restore(saved.file, home, actor="ops", reason="the disk died")
+    rotate_key(home, actor="ops", reason="yearly")
+    with open_ledger(home) as ledger:
+        last = ledger.append(decision(2)).sequence
+    checkpoint_now(home)
+    return home, last, first, home / "checkpoint.pub"
+
+
+def test_keys_that_no_former_one_signed_are_all_named(broken_line, tmp_path, capsys):
+    """Neither vouches for the other, so the pack says that both are needed, and takes both."""
+    home, last, first, second = broken_line
+    made = write_pack(home, [2, last], tmp_path / "pack.zip")
+    assert made.keys == tuple(read_public_key(file).hex() for file in (first, second))
+    for file in (first, second):
+        with pytest.raises(PackError, match="linked to no checkpoint that the given key signed"):
+            verify_pack(made.file, file)
+    told = verify_pack(made.file, [first, second])
+    assert [one["sequence"] for one in told] == [2, last]
+    both = ["--public-key", str(first), "--public-key", str(second)]
+    assert main([str(made.file), *both]) == 0
+    assert capsys.readouterr().out.endswith("OK: 2 records are what was signed.\n")
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_only_the_keys_that_are_needed_are_named(broken_line, tmp_path, early):
+    """Records on one side of the break verify with the key of that side."""
+    home, last, first, second = broken_line
+    made = write_pack(home, [2 if early else last], tmp_path / "pack.zip")
+    file = first if early else second
+    assert made.keys == (read_public_key(file).hex(),)
+    assert len(verify_pack(made.file, file)) == 1
+
+
+def test_a_pack_of_one_line_of_keys_names_the_last(whole, tmp_path):
+    """A key that was rotated vouches for the next, and the next for it."""
+    made = write_pack(whole, [2, 20], tmp_path / "pack.zip")
+    assert made.keys == (read_public_key(whole / "checkpoint.pub").hex(),)
+
+
+UNWRITABLE = [
+    ("none/pack.zip", "must lie in a folder, got .*none/pack.zip. Make it first"),
+    ("p" * 300 + ".zip", "must be writable, got .*: File name too long. Name another file"),
+    ("folder", "must be a file, got .*folder: no file"),
+    ("dangling", "must be writable, got .*dangling: File exists"),
+    ("/proc/x.zip", "must be writable, got /proc/x.zip: "),
+    ("p" * 300 + "/pack.zip", "must be writable, got .*: File name too long"),
+]
+
+
+@pytest.mark.parametrize(("name", "message"), UNWRITABLE)
+def test_a_target_that_cannot_be_written_is_refused_before_anything_is(
+    home, tmp_path, name, message
+):
+    """Nothing is signed for it, and nothing left behind."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    before = sorted(tmp_path.iterdir())
+    with open_ledger(home) as ledger:
+        last = ledger.append(decision(1)).sequence
+        with pytest.raises(InputError, match=f"^target {message}"):
+            write_pack(home, [last], tmp_path / name)
+        with Reader(home) as reader:
+            assert reader.head()[0] == last
+    with pytest.raises(InputError, match=f"^--out {message}"):
+        check_target(tmp_path / name, "--out")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_target_that_can_be_written_is_left_as_it_was(whole, tmp_path):
+    """Asking makes no file; a pack that is there is replaced whole, for its owner alone."""
+    file = tmp_path / "pack.zip"
+    check_target(file)
+    assert not file.exists()
+    file.write_bytes(b"former")
+    file.chmod(0o644)
+    check_target(file)
+    assert file.read_bytes() == b"former"
+    assert zipfile.is_zipfile(write_pack(whole, [5], file).file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.fixture
+def little_room():
+    """Let this process write no more than a kilobyte into a file, as on a disk that fills."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_the_former_pack(whole, tmp_path, little_room):
+    """Half a pack takes nobody's place, and is not left behind."""
+    (tmp_path / "folder").mkdir()
+    file = tmp_path / "folder" / "pack.zip"
+    file.write_bytes(b"former")
+    saved = backup(whole, tmp_path / "backup.db").file  # read without a log
+    little_room()
+    with pytest.raises(InputError, match=r"target must be writable, got .*: File too large\. Name"):
+        write_pack(saved, [5], file, seal=False)
+    assert file.read_bytes() == b"former"
+    assert list(file.parent.iterdir()) == [file]
 
 
 def test_another_key_vouches_for_nothing(pack, tmp_path):

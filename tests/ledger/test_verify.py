@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
+import os
 import shutil
 import sqlite3
+import threading
 
 import pytest
 
@@ -409,6 +412,7 @@ def test_a_rotated_key_is_believed_from_the_first_one_on(home, tmp_path):
         (b"not a checkpoint", "altered checkpoint file"),
         (b'{"checkpoint":1}', "altered checkpoint file"),
         (b'{"checkpoint":1,"sequence":"1"}', "altered checkpoint file"),
+        (b"[" * 100_000, "altered checkpoint file"),
     ],
 )
 def test_an_outside_file_that_was_changed_is_told(whole, tmp_path, line, kind):
@@ -688,3 +692,86 @@ def test_what_is_no_public_key_is_named(home):
     found = "got neither PEM nor 64|got a key of type"
     with pytest.raises(LedgerDamageError, match=found):
         verify(home, public_key=home / "checkpoint.key")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("sequence", 2**63),
+        ("sequence", 10**30),
+        ("sequence", 0),
+        ("sequence", -138),
+        ("time", "\ud800"),
+    ],
+)
+def test_a_line_with_a_field_that_no_checkpoint_has_is_malformed(copy, tmp_path, field, value):
+    """Beside the ledger or outside, it is told as a line of that file."""
+    file = copy / "checkpoints.jsonl"
+    lines = file.read_bytes().splitlines()
+    wrong = json.dumps({**json.loads(lines[-1]), field: value}).encode()
+    outside = tmp_path / "outside.jsonl"
+    outside.write_bytes(b"\n".join([*lines, wrong]))
+    verdicts = [verify(copy, against=outside)]
+    shutil.copy(outside, file)
+    verdicts.append(verify(copy))
+    for verdict in verdicts:
+        assert (verdict.ok, verdict.kind) == (False, "altered checkpoint file")
+        assert verdict.detail.startswith(f"line {len(lines) + 1}: a checkpoint must be one line")
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_cut_checkpoint_record_shows_against_its_line(copy, tamper, tmp_path, later):
+    """A line for a record proves that the checkpoint behind it was there."""
+    kept = shutil.copy(copy / "checkpoints.jsonl", tmp_path / "kept.jsonl")
+    last = verify(copy).records
+    cut(copy, tamper, last - 1)
+    if later:  # by somebody who hides it under a new record
+        with writing(copy) as appending:
+            appending.add(seal(decision(100)))
+    beside = verify(copy)
+    (copy / "checkpoints.jsonl").unlink()
+    assert verify(copy).ok
+    outside = verify(copy, against=kept)
+    for verdict in (beside, outside):
+        assert (verdict.ok, verdict.first_bad, verdict.kind) == (False, last, "cut tail")
+        assert f"record {last}, the checkpoint that signs record {last - 1}" in verdict.detail
+
+
+def test_checkpoints_that_are_no_file_are_told(copy):
+    """A folder in their place is not the same as none."""
+    (copy / "checkpoints.jsonl").unlink()
+    assert verify(copy).ok
+    (copy / "checkpoints.jsonl").mkdir()
+    verdict = verify(copy)
+    assert (verdict.ok, verdict.kind) == (False, "altered checkpoint file")
+    assert verdict.detail == "checkpoints.jsonl beside the ledger is there, but it is no file"
+    assert not Follower(copy).verify().ok
+
+
+def test_what_a_service_signs_meanwhile_is_no_cut_tail(home, tmp_path, monkeypatch):
+    """One state of the chain is read, and beside it what had been signed by then."""
+    monkeypatch.setenv("RESPREDICT_CHECKPOINT_DIR", str(tmp_path / "elsewhere"))
+    with open_ledger(home) as ledger:
+        ledger.append_many([decision(n) for n in range(2_100)])
+
+    def go_on(_):
+        with open_ledger(home) as ledger:
+            ledger.append(decision(1))
+
+    kept = tmp_path / "elsewhere" / "checkpoints.jsonl"
+    verdict = verify(home, against=kept, tell=go_on)
+    assert verdict.ok, verdict
+    assert verify(home, against=kept).records == verdict.records + 2
+
+
+def test_checkpoints_from_a_pipe_are_compared_all(copy, tamper, tmp_path):
+    """Its length is not known beforehand."""
+    kept = (copy / "checkpoints.jsonl").read_bytes()
+    (copy / "checkpoints.jsonl").unlink()
+    cut(copy, tamper, 19)
+    os.mkfifo(tmp_path / "pipe")
+    writing_it = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(kept,))
+    writing_it.start()
+    verdict = verify(copy, against=tmp_path / "pipe")
+    writing_it.join()
+    assert (verdict.first_bad, verdict.kind) == (20, "cut tail")

@@ -208,6 +208,7 @@ def test_a_file_of_somebody_else_is_read_only(unprivileged):
     home = unprivileged / "home"
     create_ledger(home)
     (home / "ledger.db").chmod(0o644)
+    home.chmod(0o755)
     os.seteuid(65534)
     with (
         open_ledger(home) as ledger,
@@ -215,6 +216,16 @@ def test_a_file_of_somebody_else_is_read_only(unprivileged):
     ):
         ledger.append(decision(1))
     assert verify(home).ok
+
+
+def test_a_home_that_is_closed_to_this_user_says_so(unprivileged):
+    """Whether a ledger is in it cannot be known: it is not called missing."""
+    home = unprivileged / "home"
+    create_ledger(home)
+    os.seteuid(65534)
+    with pytest.raises(LedgerError, match="Permission denied") as error:
+        open_ledger(home)
+    assert error.value.reason != "missing"
 
 
 def test_a_refusal_travels_between_processes_with_its_reason():

@@ -143,7 +143,7 @@ def create_access(home: Path) -> bool:
     """
     file = keys_file(home)
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not file.exists() and _put_in_place(file):
             return True
         connect(home).close()

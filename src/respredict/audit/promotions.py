@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,6 +24,7 @@ __all__ = [
     "Promotion",
     "Reign",
     "disagreements",
+    "history",
     "live_on",
     "promotions",
     "record_promotion",
@@ -82,17 +84,21 @@ class Reign:
     ----------
     promotion : Promotion
         By which it began.
+    since : datetime
+        When it began: the latest time of a promotion so far, which is later than its own
+        where the machine's clock had been set back.
     until : datetime or None
-        When the next one was promoted; None if it is still champion.
+        When the next one began; None if it is still champion.
     """
 
     promotion: Promotion
+    since: datetime.datetime
     until: datetime.datetime | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         ended = None if self.until is None else self.until.isoformat()
-        return {**self.promotion.as_dict(), "until": ended}
+        return {**self.promotion.as_dict(), "since": self.since.isoformat(), "until": ended}
 
 
 def record_promotion(
@@ -244,12 +250,35 @@ def reigns(every: Sequence[Promotion], day: datetime.date) -> list[Reign]:
     """
     start = datetime.datetime.combine(day, datetime.time(), tzinfo=datetime.UTC)
     end = start + datetime.timedelta(days=1)
-    ends = [*(p.time for p in every[1:]), None][: len(every)]
     return [
-        Reign(promotion, until)
-        for promotion, until in zip(every, ends, strict=True)
-        if promotion.time < end and (until is None or until > start)
+        reign
+        for reign in history(every)
+        if reign.since < end
+        and (reign.until is None or reign.until > start or reign.since >= start)
     ]
+
+
+def history(every: Sequence[Promotion]) -> list[Reign]:
+    """Return every reign, in order.
+
+    Parameters
+    ----------
+    every : sequence of Promotion
+        All of them, in order.
+
+    Returns
+    -------
+    list of Reign
+        One each.
+
+    Notes
+    -----
+    The order is that of the records. A clock that was set back does not let a champion
+    begin before the one that it follows: what counts is the latest time so far.
+    """
+    begins = list(itertools.accumulate((promotion.time for promotion in every), max))
+    ends = [*begins[1:], None][: len(every)]
+    return [Reign(*of) for of in zip(every, begins, ends, strict=True)]
 
 
 def disagreements(home: Path, alias: tuple[int, str] | None = None) -> list[str]:

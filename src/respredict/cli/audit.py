@@ -191,7 +191,7 @@ def _shown(told: dict[str, Any]) -> str:
 
 def _export(given: argparse.Namespace) -> int:
     from respredict.audit.selecting import note_reads, selected
-    from respredict.ledger.pack import write_pack
+    from respredict.ledger.pack import check_target, write_pack
     from respredict.ledger.reading import Reader
 
     with Reader(home()) as reader:
@@ -203,10 +203,9 @@ def _export(given: argparse.Namespace) -> int:
         rule = "an evidence pack must hold a record, got none in that range"
         msg = f"{rule}. `respredict audit list` lists them."
         raise NoRecordError(msg)
+    check_target(given.out, where="--out")
     if given.out.exists():
         raise InputError(Problem("--out", "not exist yet", str(given.out), "Name another file"))
-    if not given.out.parent.is_dir():
-        raise InputError(Problem("--out", "lie in a folder", str(given.out), "Make it first"))
     note_reads(home(), records, actor=given.actor, how="export")
     pack = write_pack(home(), [r.sequence for r in records], given.out, actor=given.actor)
     told = {**asdict(pack), "file": str(pack.file), "sequences": list(pack.sequences)}
@@ -215,6 +214,11 @@ def _export(given: argparse.Namespace) -> int:
         f"{packed} in {pack.file}. It holds what they say: guard it. Verify "
         "it with the verify_pack.py and the checkpoint.pub that you keep elsewhere."
     )
+    if len(pack.keys) > 1:
+        text += (
+            " No former key signed every key in it: verify it with --public-key once for each of "
+            f"{', '.join(pack.keys)}."
+        )
     return _tell(given, told, text)
 
 
@@ -226,7 +230,7 @@ def _live_on(given: argparse.Namespace) -> int:
         raise InputError(Problem("DAY", "be past or today", given.day, f"Today is {today}"))
     reigns = [reign.as_dict() for reign in live_on(home(), day)]
     lines = [
-        f"Version {r['version']} ({r['digest'][:19]}) from {r['time'][:19]} to "
+        f"Version {r['version']} ({r['digest'][:19]}) from {r['since'][:19]} to "
         f"{(r['until'] or 'now')[:19]}, promoted by {r['actor']}"
         f" (record {r['sequence']}): {r['reason'] or 'no reason given'}."
         for r in reigns
@@ -303,11 +307,14 @@ def _restore(given: argparse.Namespace) -> int:
         payload = reader.get(receipt.sequence).payload
     said = json.loads(payload.answer) if payload else {}
     kept, left = said["restored_sequence"], said["left_sequence"]
-    told = {"sequence": receipt.sequence, "hash": receipt.hash,
-            "restored_sequence": kept, "left_sequence": left}  # fmt: skip
+    unknown = bool(said.get("erasures_unknown"))
+    told = {"sequence": receipt.sequence, "hash": receipt.hash, "restored_sequence": kept,
+            "left_sequence": left, "erasures_unknown": unknown}  # fmt: skip
     text = f"Restored up to record {kept}, as record {receipt.sequence} says."
     if left is not None and left > kept:
         text += f" {counted(left - kept, 'record', 'records')} behind it were dropped."
+    if unknown:
+        text += f" Erasures after record {kept} are not known here: erase those men again."
     return _tell(given, told, text)
 
 

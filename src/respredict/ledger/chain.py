@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from respredict.errors import LedgerConflictError
+from respredict.errors import LedgerConflictError, LedgerDamageError
 from respredict.ledger.entry import Entry, Idempotency, Receipt
 from respredict.ledger.payload import SALT, commit, encode_parts
 from respredict.ledger.record import ZERO, encode_header, encode_words, header_hash, new_id
 from respredict.ledger.repeating import find_repeated, now, read_repeat, repeat_of
 
-__all__ = ["Appending", "Sealed", "head", "seal", "seal_all"]
+__all__ = ["Appending", "Sealed", "beginning", "head", "seal", "seal_all"]
 
 #: Rows that one statement takes at most; SQLite allows 32,766 values.
 _ROWS = 128
@@ -120,6 +120,36 @@ def head(connection: sqlite3.Connection) -> tuple[int, bytes]:
     return found or (0, ZERO)
 
 
+def beginning(connection: sqlite3.Connection) -> bytes:
+    """Return the hash of record 1, which names the ledger.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        To the ledger.
+
+    Returns
+    -------
+    bytes
+        32 bytes.
+
+    Raises
+    ------
+    LedgerDamageError
+        If it is gone.
+    """
+    found = connection.execute("SELECT hash FROM record WHERE sequence = 1").fetchone()
+    if found is None:
+        raise without_beginning()
+    return bytes(found[0])
+
+
+def without_beginning() -> LedgerDamageError:
+    """Return the error of a chain that lacks its first record."""
+    msg = "the chain must begin with record 1, got none. Verify the ledger, and restore a backup."
+    return LedgerDamageError(msg)
+
+
 class Appending:
     """Records being added in one transaction; nothing is there before :meth:`flush`.
 
@@ -131,11 +161,18 @@ class Appending:
         Digests of texts that the ledger holds already, and need not be written again.
     commit : int, default=0
         What receipts name as their commit.
+    begins : bool, default=False
+        Whether the chain begins here; an empty one is damaged otherwise.
 
     Attributes
     ----------
     texts : dict of bytes to bytes
         The static texts written in this transaction, by digest.
+
+    Raises
+    ------
+    LedgerDamageError
+        If the chain is empty and does not begin here.
     """
 
     def __init__(
@@ -143,9 +180,13 @@ class Appending:
         connection: sqlite3.Connection,
         known: frozenset[bytes] | set[bytes] = frozenset(),
         commit: int = 0,
+        *,
+        begins: bool = False,
     ) -> None:
         self.connection = connection
         self.sequence, self.hash = head(connection)
+        if not (self.sequence or begins):
+            raise without_beginning()
         self.texts: dict[bytes, bytes] = {}
         self._known, self._commit = known, commit
         self._records: list[tuple[object, ...]] = []

@@ -113,17 +113,26 @@ def read_line(line: bytes) -> Checkpoint:
         told = json.loads(line)
         wrong = [field for field, kind in _FIELDS.items() if type(told[field]) is not kind]
         told.update(dict.fromkeys(wrong))  # which no reader below takes
+        told["time"].encode()
         return Checkpoint(
             ledger=bytes.fromhex(told["ledger"]),
-            sequence=operator.index(told["sequence"]),
+            sequence=_a_record(operator.index(told["sequence"])),
             hash=bytes.fromhex(told["hash"]),
             time=told["time"],
             key=bytes.fromhex(told["key"]),
             signature=bytes.fromhex(told["signature"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         msg = f"a checkpoint must be one line of JSON as in format.md, got {error}. Use a copy."
         raise LedgerDamageError(msg) from error
+
+
+def _a_record(sequence: int) -> int:
+    """Return a sequence that a record can have: SQLite counts to here."""
+    if not 0 < sequence < 2**63:
+        msg = "a sequence that no record has"
+        raise ValueError(msg)
+    return sequence
 
 
 def is_due(last: tuple[int, int], sequence: int, moment: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from respredict.errors import LedgerError
-from respredict.ledger.chain import Appending, seal
+from respredict.ledger.chain import Appending, beginning, seal
 from respredict.ledger.checkpoints import ACTOR, FILE, add_checkpoint, has_news, publish
 from respredict.ledger.entry import Receipt
 from respredict.ledger.keys import (
@@ -45,7 +45,7 @@ def create_ledger(home: Path, *, actor: str = ACTOR) -> bool:
     Parameters
     ----------
     home : Path
-        ``RESPREDICT_HOME``; made if it is not there.
+        ``RESPREDICT_HOME``; made for its owner alone if it is not there.
     actor : str, default="ledger"
         Who makes it.
 
@@ -61,7 +61,7 @@ def create_ledger(home: Path, *, actor: str = ACTOR) -> bool:
         checkpoints lie there.
     """
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with exclusive(home):
             if _exists(home):
                 return False
@@ -113,7 +113,7 @@ def _lay_out(connection: sqlite3.Connection, actor: str, public: bytes) -> None:
     connection.execute("BEGIN IMMEDIATE")
     for statement in SCHEMA.split(";"):
         connection.execute(statement)
-    appending = Appending(connection)
+    appending = Appending(connection, begins=True)
     appending.add(seal(key_entry(actor, public)))
     appending.flush()
     connection.execute(f"PRAGMA application_id={APPLICATION}")
@@ -141,6 +141,8 @@ def writing(home: Path, *, wait: float = 10.0) -> Iterator[Appending]:
     ------
     LedgerError
         If the ledger cannot be written.
+    LedgerDamageError
+        If it lacks its first record.
     """
     try:
         with exclusive(home, wait=wait):
@@ -148,6 +150,7 @@ def writing(home: Path, *, wait: float = 10.0) -> Iterator[Appending]:
             connection = connect(home, wait=wait)
             try:
                 connection.execute("BEGIN IMMEDIATE")
+                beginning(connection)
                 appending = Appending(connection)
                 yield appending
                 appending.flush()
@@ -216,9 +219,8 @@ def rotate_key(home: Path, *, actor: str, reason: str) -> Receipt:
         former = private_key(home, key_in_force(connection))
         (home / NEXT).unlink(missing_ok=True)
         new = public_bytes(make_key(home / NEXT))
-        ledger = connection.execute("SELECT hash FROM record WHERE sequence = 1").fetchone()[0]
         old = public_bytes(former)
-        signature = former.sign(signed_rotation(ledger, old, new))
+        signature = former.sign(signed_rotation(beginning(connection), old, new))
         receipt = appending.add(seal(key_entry(actor, new, old, signature, reason)))
     private_key(home, new)  # takes the former's place, now that the record is durable
     return receipt

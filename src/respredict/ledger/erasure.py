@@ -191,7 +191,7 @@ def sweep(home: Path) -> bool:
     LedgerError
         If the ledger cannot be written.
     """
-    (home / PENDING).touch()  # before the attempt: a crash must not forget it
+    (home / PENDING).touch(0o600)  # before the attempt: a crash must not forget it
     try:
         with exclusive(home, wait=10.0):
             connection = connect(home, wait=READERS_WAIT)

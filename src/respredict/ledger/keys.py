@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from respredict.errors import LedgerDamageError
+from respredict.files import write_atomically
 from respredict.ledger.entry import Entry
 from respredict.ledger.payload import decode_body
 from respredict.ledger.store import unavailable, unreadable
@@ -85,14 +86,14 @@ def public_bytes(key: Ed25519PrivateKey) -> bytes:
 
 
 def write_public(file: Path, raw: bytes) -> None:
-    """Write a public key as PEM."""
+    """Write a public key as PEM, in one step, for all to read and its owner to write."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     pem = Ed25519PublicKey.from_public_bytes(raw).public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    file.write_bytes(pem)
+    write_atomically(file, pem)
 
 
 def read_public_key(file: Path) -> bytes:

@@ -20,6 +20,8 @@ __all__ = ["PAYLOAD_TAG", "Payload", "commit", "decode_body", "encode_parts"]
 
 PAYLOAD_TAG = b"respredict-ledger-payload-1\n"
 SALT = 32
+#: Bytes of the shortest payload: the salt, and eight fields that are empty.
+LEAST = SALT + 8 * 4
 
 _U32 = struct.Struct(">I")
 _PIECE = struct.Struct(">BI")
@@ -153,6 +155,11 @@ def commit(body: bytes) -> bytes:
 def is_erased(body: bytes | None) -> bool:
     """Return whether a body was overwritten with zero bytes, or is gone."""
     return body is None or not any(body[:SALT])
+
+
+def is_left_erased(body: bytes | None) -> bool:
+    """Return whether a body is what an erasure leaves: nothing, or zeros where one was."""
+    return body is None or (len(body) >= LEAST and not any(body))
 
 
 def decode_body(body: bytes, fetch: Callable[[bytes], bytes]) -> Payload:

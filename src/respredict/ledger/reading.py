@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from respredict.errors import LedgerDamageError, NoRecordError
+from respredict.ledger.chain import without_beginning
 from respredict.ledger.entry import Idempotency
 from respredict.ledger.filtering import Filter
 from respredict.ledger.payload import decode_body, is_erased
@@ -87,10 +88,17 @@ class Reader:
         -------
         tuple of int and str
             Sequence and 64 hexadecimal digits.
+
+        Raises
+        ------
+        LedgerDamageError
+            If there is no record at all.
         """
         query = "SELECT sequence, hash FROM record ORDER BY sequence DESC LIMIT 1"
-        sequence, digest = self._all(query)[0]
-        return sequence, digest.hex()
+        rows = self._all(query)
+        if not rows:
+            raise without_beginning()
+        return rows[0][0], rows[0][1].hex()
 
     def get(self, which: int | uuid.UUID) -> Record:
         """Return one record with its payload.
@@ -109,6 +117,8 @@ class Reader:
         ------
         NoRecordError
             If there is none.
+        LedgerDamageError
+            If it is not what ``format.md`` says.
         """
         column, value = (
             ("id", which.bytes) if isinstance(which, uuid.UUID) else ("r.sequence", which)
@@ -154,6 +164,8 @@ class Reader:
         ------
         ValueError
             If the limit is out of its range.
+        LedgerDamageError
+            If one of them is not what ``format.md`` says.
         """
         if not 1 <= limit <= MOST:
             msg = f"limit must be 1 to {MOST}, got {limit}. Turn pages."
@@ -245,11 +257,15 @@ class Reader:
         body = fields.pop("body")
         gone = is_erased(body)
         fields |= {
-            "id": uuid.UUID(bytes=fields["id"]),
+            "id": _id(fields["sequence"], fields["id"]),
             "status": fields["status"] or "",
             "pseudonym": fields["pseudonym"] or "",
         }
-        payload = decode_body(body, self.text) if whole and not gone else None
+        try:
+            payload = decode_body(body, self.text) if whole and not gone else None
+        except LedgerDamageError as error:
+            msg = f"record {fields['sequence']}: {error}"
+            raise LedgerDamageError(msg) from error
         return Record(**fields, erased=gone, payload=payload)
 
     def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -266,6 +282,14 @@ class Reader:
             self._connection.close()
             self._connection, self._file = read_only(self.home), file
         return self._connection
+
+
+def _id(sequence: int, stored: bytes) -> uuid.UUID:
+    if not isinstance(stored, bytes) or len(stored) != 16:
+        found = len(stored) if isinstance(stored, bytes) else type(stored).__name__
+        msg = f"the id of record {sequence} must be 16 bytes, got {found}. Verify the ledger."
+        raise LedgerDamageError(msg)
+    return uuid.UUID(bytes=stored)
 
 
 def _identity(home: Path) -> tuple[int, int]:

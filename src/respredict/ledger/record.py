@@ -15,6 +15,7 @@ import uuid
 from dataclasses import dataclass
 from functools import lru_cache
 
+from respredict.errors import LedgerDamageError
 from respredict.ledger.payload import Payload
 
 __all__ = ["HEADER_TAG", "ZERO", "Record", "encode_header", "header_hash", "new_id"]
@@ -193,8 +194,8 @@ class Record:
 
     @property
     def time(self) -> datetime.datetime:
-        """When it was written, in UTC, to the microsecond."""
-        return as_time(self.moment)
+        """When it was written, in UTC, to the microsecond; damage if no calendar has it."""
+        return as_time(self.moment, f"the moment of record {self.sequence}")
 
     @property
     def header(self) -> bytes:
@@ -215,15 +216,37 @@ class Record:
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
-def as_time(moment: int) -> datetime.datetime:
+def as_time(moment: int, what: str = "a moment") -> datetime.datetime:
     """Return microseconds since 1970 as a time in UTC, without rounding.
+
+    Parameters
+    ----------
+    moment : int
+        Microseconds since 1970 in UTC; after tampering it may be anything.
+    what : str, default="a moment"
+        How an error calls it.
+
+    Returns
+    -------
+    datetime.datetime
+        With its zone.
+
+    Raises
+    ------
+    LedgerDamageError
+        If no calendar has it.
 
     Examples
     --------
     >>> as_time(1_800_000_000_000_001).isoformat()
     '2027-01-15T08:00:00.000001+00:00'
     """
-    return _EPOCH + datetime.timedelta(microseconds=moment)
+    try:
+        return _EPOCH + datetime.timedelta(microseconds=moment)
+    except (OverflowError, TypeError) as error:
+        found = f"{moment!r} µs since 1970"
+        msg = f"{what} must lie in the years 1 to 9999, got {found}. Verify the ledger."
+        raise LedgerDamageError(msg) from error
 
 
 def as_moment(when: datetime.datetime) -> int:

@@ -26,7 +26,7 @@ __all__ = ["walk_in_parts"]
 LEAST = 20_000
 #: The same where it is not to be read here.
 LEAST_APART = 1_000
-_HELD, _AT = "holds", "at"
+_HELD, _AT, _QUOTES = "holds", "at", "quotes"
 _NICE = 10
 
 
@@ -78,7 +78,8 @@ def walk_in_parts(
 
         def others() -> bool:
             return walk.head == hashes[0] and all(
-                _listen(process, tell) == [_HELD, digest.hex()] for process, digest in running
+                _listen(process, tell, walk.take_quoted) == [_HELD, digest.hex()]
+                for process, digest in running
             )
 
         walk, holds = Walk(Trust(given), tell), False
@@ -97,13 +98,17 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _listen(process: subprocess.Popen[str], tell: Callable[[int], None]) -> list[str]:
-    """Return the last words of a process, having passed on how far it has come."""
+def _listen(
+    process: subprocess.Popen[str], tell: Callable[[int], None], take: Callable[[bytes], None]
+) -> list[str]:
+    """Return the last words of a process; how far it came and what it met quoted is passed on."""
     said: list[str] = []
     for line in process.stdout or ():
         said = line.split()
         if said[0] == _AT:
             tell(int(said[1]))
+        elif said[0] == _QUOTES:
+            take(bytes.fromhex(said[1]))
     return said
 
 
@@ -118,7 +123,7 @@ def _start(
 
 
 def main(told: list[str]) -> None:
-    """Read one part, and print whether it holds and with which hash it ends."""
+    """Read one part, and print what it quotes, whether it holds and with which hash it ends."""
     file, first, last, previous, nice = told
     os.nice(int(nice))
     walk = Walk(None, lambda at: print(_AT, at, flush=True))
@@ -126,6 +131,8 @@ def main(told: list[str]) -> None:
         with contextlib.closing(read_only(Path(file))) as connection:
             connection.execute("BEGIN")
             good = walk.run_segment(connection, int(first), int(last), bytes.fromhex(previous))
+        for digest in walk.quoted:
+            print(_QUOTES, digest.hex())
         print(_HELD if good else "does not hold", walk.head.hex())
 
 

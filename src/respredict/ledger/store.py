@@ -193,8 +193,12 @@ def connect(home: Path, *, wait: float | None = None, create: bool = False) -> s
 
 def check_there(file: Path) -> None:
     """Refuse a ledger that is not there; SQLite would only say that it cannot open it."""
-    if not file.exists():
-        raise refusal(reason="missing", found=f"no {file}")
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise refusal(reason="missing", found=f"no {file}") from error
+    except OSError as error:
+        raise unavailable(error) from error
 
 
 def _make_private(file: Path) -> None:

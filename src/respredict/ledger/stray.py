@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterable
 
+from respredict.ledger.payload import is_left_erased
 from respredict.ledger.store import SCHEMA
 from respredict.ledger.trust import Damage
 
@@ -29,6 +30,8 @@ def find_stray(connection: sqlite3.Connection, good: int, repeats: Iterable[int]
     Damage or None
         The first.
     """
+    if good < 1:
+        return Damage(1, "missing record", "record 1 is not there, nor any other")
     for table in ("payload", "filter"):
         # Asked for together, SQLite would read the whole table.
         low, high = (
@@ -88,11 +91,11 @@ def are_gone(connection: sqlite3.Connection, sequences: Iterable[int]) -> bool:
     Returns
     -------
     bool
-        Whether payloads are zero or gone, and filters gone.
+        Whether payloads are zeros or gone, and filters gone.
     """
     query = (
         "SELECT (SELECT body FROM payload WHERE sequence = :at), "
         "EXISTS (SELECT 1 FROM filter WHERE sequence = :at)"
     )
     found = (connection.execute(query, {"at": sequence}).fetchone() for sequence in sequences)
-    return not any((body is not None and any(body)) or filtered for body, filtered in found)
+    return all(is_left_erased(body) and not filtered for body, filtered in found)

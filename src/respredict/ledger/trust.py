@@ -151,7 +151,7 @@ class Trust:
 
 
 def check_outside(
-    connection: sqlite3.Connection, file: Path, trust: Trust, *, own: bool
+    connection: sqlite3.Connection, file: Path, trust: Trust, *, own: bool, size: int | None
 ) -> tuple[Damage | None, int]:
     """Compare the chain with the checkpoints of a file.
 
@@ -166,6 +166,9 @@ def check_outside(
     own : bool
         Whether it is the file beside the ledger, where a restore that the chain records
         explains what differs.
+    size : int or None
+        Bytes of the file before the chain was read: what a service signed since is not in
+        what was read. None to take all.
 
     Returns
     -------
@@ -174,10 +177,12 @@ def check_outside(
     """
     agreed = 0
     try:
-        lines = file.read_bytes().splitlines()
+        content = file.read_bytes()
     except OSError as error:
         raise unreadable(file, error) from error
-    for number, line in enumerate(lines, start=1):
+    if size is not None and len(content) > size:
+        content = content[: content.rfind(b"\n", 0, size) + 1]
+    for number, line in enumerate(content.splitlines(), start=1):
         try:
             found = read_line(line)
         except LedgerDamageError as error:
@@ -185,16 +190,52 @@ def check_outside(
         row = connection.execute(
             "SELECT hash FROM record WHERE sequence = ?", (found.sequence,)
         ).fetchone()
+        damage = None
         if row is None or row[0] != found.hash:
             damage = _differs(connection, found, agreed, trust, cut=row is None)
-            if own and damage.kind == "fork":
-                continue
-            return damage, agreed
-        if found.key not in trust.keys or not is_signed(found.key, found.signature, found.signed):
+        elif found.key not in trust.keys or not is_signed(found.key, found.signature, found.signed):
             told = f"line {number} of {file.name} is not signed by a key that the chain names"
-            return Damage(found.sequence, "bad signature", told), agreed
-        agreed = max(agreed, found.sequence)
+            damage = Damage(found.sequence, "bad signature", told)
+        else:
+            damage = _followed(connection, found, agreed, trust)
+            agreed = max(agreed, found.sequence)
+        if damage and not (own and damage.kind == "fork"):
+            return damage, agreed
     return None, agreed
+
+
+def _followed(
+    connection: sqlite3.Connection, found: Checkpoint, agreed: int, trust: Trust
+) -> Damage | None:
+    """Return what is wrong behind a record that was signed: the checkpoint stood there."""
+    behind = found.sequence + 1
+    row = connection.execute("SELECT kind FROM record WHERE sequence = ?", (behind,)).fetchone()
+    if row == ("checkpoint",):
+        return None
+    told = f"record {behind}, the checkpoint that signs record {found.sequence}, is gone"
+    return _fork(found, agreed, trust) or Damage(behind, "cut tail", told)
+
+
+def _fork(found: Checkpoint, agreed: int, trust: Trust) -> Damage | None:
+    """Return the restore that left the chain on which a checkpoint was signed, if one did.
+
+    It stands before what was signed; or it says that it knew this checkpoint; or, since a
+    line before vouches for the chain to beyond what was signed, somebody had gone back
+    when it was, and the restore brought that chain again.
+    """
+    signed = found.sequence
+    for sequence, restored in trust.restores:
+        known = restored.get("other_checkpoints")
+        if (isinstance(known, list) and found.hash.hex() in known) or (
+            agreed < sequence and (sequence <= signed + 1 or signed <= agreed)
+        ):
+            return Damage(
+                sequence,
+                "fork",
+                f"record {signed} was signed before the ledger was restored from a backup at "
+                f"{sequence} by {restored.get('actor')}: {restored.get('reason')}",
+            )
+    return None
 
 
 def _differs(
@@ -202,14 +243,9 @@ def _differs(
 ) -> Damage:
     """Return what a checkpoint that the chain does not hold tells."""
     signed = found.sequence
-    for sequence, restored in trust.restores:
-        if agreed < sequence <= signed + 1:
-            return Damage(
-                sequence,
-                "fork",
-                f"record {signed} was signed before the ledger was restored from a backup at "
-                f"{sequence} by {restored.get('actor')}: {restored.get('reason')}",
-            )
+    fork = _fork(found, agreed, trust)
+    if fork:
+        return fork
     last = connection.execute("SELECT max(sequence) FROM record").fetchone()[0] or 0
     first = connection.execute("SELECT hash FROM record WHERE sequence = 1").fetchone()
     another = ""
@@ -218,6 +254,12 @@ def _differs(
     if cut:
         told = f"the chain ends at {last}, but record {signed} was signed{another}"
         return Damage(last + 1, "cut tail", told)
+    if signed <= agreed:
+        told = (
+            f"record {signed} was signed twice, otherwise the second time: somebody went back to "
+            f"an older ledger behind record {agreed}, and no restore says so{another}"
+        )
+        return Damage(signed, "rewritten chain", told)
     return Damage(
         agreed + 1,
         "rewritten chain",

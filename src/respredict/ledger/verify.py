@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -193,22 +194,42 @@ def _judged(
         if error.reason != "damaged":
             raise
         return _verdict(walk, Damage(None, "unreadable", str(error)), None, 0)
-    vouched = 0
+    vouched, beside = 0, home / "checkpoints.jsonl"
+    sizes = [_size(file) for file in (beside, against)]
     try:
         connection.execute("BEGIN")  # one state, whatever is appended meanwhile
         walk, damage = read(connection)
         damage = damage or foreign(connection)
         damage = damage or walk.trust.judge_keys()
-        beside = home / "checkpoints.jsonl"
-        if damage is None and beside.is_file():
-            damage, _ = check_outside(connection, beside, walk.trust, own=True)
+        if damage is None and os.path.lexists(beside):
+            damage = _checked_beside(connection, beside, walk.trust, sizes[0])
         if damage is None and against is not None:
-            damage, vouched = check_outside(connection, against, walk.trust, own=False)
+            damage, vouched = check_outside(
+                connection, against, walk.trust, own=False, size=sizes[1]
+            )
     except sqlite3.DatabaseError as error:
         damage = Damage(walk.good + 1, "unreadable", f"SQLite says: {error}")
     finally:
         connection.close()
     return _verdict(walk, damage, against, vouched)
+
+
+def _size(file: Path | None) -> int | None:
+    """Return how long a file is now; None if it cannot be said, as of a pipe: all is read."""
+    try:
+        return (file.stat().st_size or None) if file else None
+    except OSError:
+        return None
+
+
+def _checked_beside(
+    connection: sqlite3.Connection, beside: Path, trust: Trust, size: int | None
+) -> Damage | None:
+    """Judge the checkpoints beside the ledger, which may be missing but no folder."""
+    if not beside.is_file():
+        told = f"{beside.name} beside the ledger is there, but it is no file"
+        return Damage(None, "altered checkpoint file", told)
+    return check_outside(connection, beside, trust, own=True, size=size)[0]
 
 
 def _verdict(walk: Walk, damage: Damage | None, against: Path | None, vouched: int) -> Verdict:
@@ -253,6 +274,12 @@ def _unknown(walk: Walk, against: Path | None, vouched: int) -> list[str]:
         f"What followed record {s - 1} before the restore at {s} by {said.get('actor')}: "
         f"{said.get('reason') or 'no reason given'}."
         for s, said in trust.restores
+    ]
+    told += [
+        f"Whether men who were erased behind record {said.get('restored_sequence')}, before the "
+        f"restore at {s}, are back: what was left could not say whom. Erase those men again."
+        for s, said in trust.restores
+        if said.get("erasures_unknown")
     ]
     if walk.erased:
         told.append(f"What the {len(walk.erased)} erased records said.")

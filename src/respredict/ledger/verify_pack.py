@@ -1,7 +1,8 @@
 """Verify an evidence pack offline: ``python verify_pack.py PACK.zip --public-key FILE``.
 
 The rules are those of ``format.md``. Take this script and the key from elsewhere than the
-pack. Exit code 0: all holds; 1: it does not; 2: it could not be read.
+pack; give ``--public-key`` again for a key that no former one signed. Exit code 0: all
+holds; 1: it does not; 2: it could not be read.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import struct
 import sys
 import uuid
 import zipfile
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,12 @@ KEY_TAG = b"respredict-ledger-key-1\n"
 NAMES = (
     "sequence", "id", "moment", "kind", "actor", "model", "about", "commitment", "previous",
 )  # fmt: skip
-_BROKEN = (ValueError, KeyError, TypeError, IndexError, struct.error)
+PACK_FORMAT = 1
+#: What reading raises where somebody changed a pack; RuntimeError if it is nested too deeply.
+_BROKEN = (
+    ArithmeticError, AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError,
+    struct.error, zlib.error,
+)  # fmt: skip
 
 
 class PackError(Exception):
@@ -132,12 +140,12 @@ def read_checkpoints(archive: zipfile.ZipFile) -> dict[int, dict[str, Any]]:
 def believe(
     archive: zipfile.ZipFile,
     rotations: list[int],
-    given: bytes,
+    given: set[bytes],
     headers: dict[int, dict[str, Any]],
     signed: dict[int, dict[str, Any]],
 ) -> dict[int, dict[str, Any]]:
-    """Return the checkpoints of the given key, of those it signed, and of those before it."""
-    believed, named = {given}, []
+    """Return the checkpoints of the given keys, of those they signed, and of those before."""
+    believed, named = {*given}, []
     for sequence in rotations:
         told = json.loads(read_answer(archive, sequence, headers[sequence])[2])
         new, former, signature = (
@@ -205,15 +213,30 @@ def read_key(file: Path) -> bytes:
     return key.public_bytes_raw()
 
 
-def verify_pack(pack: Path, public_key: Path, extract: Path | None = None) -> list[dict[str, Any]]:
+def read_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
+    """Return what a pack says it holds; refuse one of another format, or of no record."""
+    manifest: dict[str, Any] = json.loads(archive.read("manifest.json"))
+    number = manifest["pack"]
+    known = type(number) is int and number == PACK_FORMAT
+    need(known, f"the pack is of format {number!r}, which this script does not know")
+    sequences = manifest["sequences"]
+    need(all(type(one) is int for one in sequences), "the manifest names what is no record")
+    need(sequences, "the manifest names no record")
+    need(len(sequences) == len({*sequences}), "the manifest names a record twice")
+    return manifest
+
+
+def verify_pack(
+    pack: Path, public_key: Path | Sequence[Path], extract: Path | None = None
+) -> list[dict[str, Any]]:
     """Verify every record of a pack.
 
     Parameters
     ----------
     pack : Path
         The archive.
-    public_key : Path
-        ``checkpoint.pub``, from elsewhere than the pack.
+    public_key : Path or sequence of Path
+        ``checkpoint.pub``, from elsewhere than the pack; each is believed.
     extract : Path or None, default=None
         Folder for the exact bytes of environments, requests and answers.
 
@@ -229,15 +252,14 @@ def verify_pack(pack: Path, public_key: Path, extract: Path | None = None) -> li
     KeyFileError
         If the public key cannot be read.
     """
-    told, given = [], read_key(public_key)
+    files = [public_key] if isinstance(public_key, Path) else public_key
+    told, given = [], {read_key(file) for file in files}
     with zipfile.ZipFile(pack) as archive:
-        manifest = json.loads(archive.read("manifest.json"))
+        manifest = read_manifest(archive)
         headers = read_headers(archive.read("headers.bin"))
         every = read_checkpoints(archive)
         signed = believe(archive, manifest["rotations"], given, headers, every)
         erased = dict(manifest["erased"])
-        once = len(manifest["sequences"]) == len({*manifest["sequences"]})
-        need(once, "the manifest names a record twice")
         for sequence in manifest["sequences"]:
             need(sequence in headers, f"record {sequence} has no header")
             by = need_vouched(sequence, headers, signed)
@@ -277,26 +299,33 @@ def save(folder: Path | None, sequence: int, *parts: bytes) -> None:
             file.write_bytes(part)
 
 
+def deny(detail: str, *, as_json: bool) -> int:
+    """Print what does not hold, whatever signs it quotes; return the exit code that says so."""
+    plain = detail.encode("ascii", "backslashreplace").decode()
+    print(json.dumps({"ok": False, "detail": detail}) if as_json else f"BAD: {plain}")
+    return 1
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     parser = argparse.ArgumentParser(description="Verify an evidence pack offline.")
     parser.add_argument("pack", type=Path)
-    parser.add_argument("--public-key", type=Path, required=True, help="checkpoint.pub")
+    parser.add_argument(
+        "--public-key", type=Path, required=True, action="append",
+        help="checkpoint.pub; again for a key that no former one signed",
+    )  # fmt: skip
     parser.add_argument("--extract", type=Path, help="folder for the exact bytes")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
     try:
         told = verify_pack(asked.pack, asked.public_key, asked.extract)
     except PackError as error:
-        print(json.dumps({"ok": False, "detail": str(error)}) if asked.json else f"BAD: {error}")
-        return 1
+        return deny(str(error), as_json=asked.json)
     except (OSError, zipfile.BadZipFile, KeyFileError) as error:
         print(f"cannot read: {error}", file=sys.stderr)
         return 2
     except _BROKEN as error:
-        found = f"the pack does not follow format.md: {error!r}"
-        print(json.dumps({"ok": False, "detail": found}) if asked.json else f"BAD: {found}")
-        return 1
+        return deny(f"the pack does not follow format.md: {error!r}", as_json=asked.json)
     if asked.json:
         print(json.dumps({"ok": True, "records": told}))
         return 0

@@ -15,6 +15,7 @@ from respredict.ledger.payload import (
     SALT,
     decode_body,
     encode_filters,
+    is_left_erased,
     split_body,
 )
 from respredict.ledger.record import ZERO, encode_header
@@ -85,7 +86,8 @@ class Walk:
         """
         altered = self._prepare(connection)
         damage = self._guarded(connection, _LEAST, _MOST)
-        return damage or find_stray(connection, self.good, self._repeats) or altered
+        stray = damage or find_stray(connection, self.good, self._repeats)
+        return stray or altered or self._unquoted()
 
     def resume(self, connection: sqlite3.Connection) -> bool:
         """Read what was appended since the chain was found good, and what was erased.
@@ -106,14 +108,13 @@ class Walk:
         if self._prepare(connection):
             return False
         last = connection.execute("SELECT hash FROM record WHERE sequence = ?", (self.good,))
-        quoted = b"".join(self._quoted)
-        if last.fetchone() != (self.head,) or not self._texts.issuperset(_digests(quoted)):
+        if last.fetchone() != (self.head,) or not self._texts.issuperset(self.quoted):
             return False
         if not are_gone(connection, self.erased - former):
             return False
         self._repeats = {s: row for s, row in self._repeats.items() if s > self.good}
         damage = self._guarded(connection, self.good + 1, _MOST)
-        return damage is None and find_stray(connection, self.good, self._repeats) is None
+        return damage is None and not self._stray(connection)
 
     def run_segment(
         self, connection: sqlite3.Connection, first: int, last: int, previous: bytes
@@ -175,7 +176,28 @@ class Walk:
         ).fetchone()
         self.good = last
         beyond = connection.execute("SELECT max(sequence) FROM record").fetchone()[0]
-        return beyond == last and find_stray(connection, self.good, self._repeats) is None
+        return beyond == last and not self._stray(connection)
+
+    @property
+    def quoted(self) -> set[bytes]:
+        """Digests of the static texts that were met in records."""
+        return set(_digests(b"".join(self._quoted)))
+
+    def take_quoted(self, digest: bytes) -> None:
+        """Take into account that a record read elsewhere quotes a text."""
+        self._quoted.add(digest)
+
+    def _stray(self, connection: sqlite3.Connection) -> bool:
+        found = find_stray(connection, self.good, self._repeats) or self._unquoted()
+        return found is not None
+
+    def _unquoted(self) -> Damage | None:
+        """Judge texts that no record quotes; an erased one may have, so then nothing is said."""
+        stray = set() if self.erased else self._texts - self.quoted
+        if not stray:
+            return None
+        told = f"no record quotes the static text {min(stray).hex()[:12]}"
+        return Damage(None, "inserted text", told)
 
     def _guarded(self, connection: sqlite3.Connection, first: int, last: int) -> Damage | None:
         try:
@@ -204,7 +226,7 @@ class Walk:
 
     def _stream(self, connection: sqlite3.Connection, first: int, final: int) -> Damage | None:
         sha256, header, last = hashlib.sha256, encode_header, self.head
-        erased, quoted, repeats = self.erased, self._quoted, self._repeats
+        erased, quoted, repeats, none = self.erased, self._quoted, self._repeats, _NO_FILTERS
         for expected, (
             sequence, identifier, moment, kind, actor, model, about, commitment, previous, digest,
             body, filtered, pseudonym, risk, status,
@@ -221,9 +243,11 @@ class Walk:
                 damage = diagnose_payload(connection, expected, commitment)
             else:
                 at = SALT + 4 + int.from_bytes(body[SALT : SALT + 4], "big")
-                told = _NO_FILTERS if filtered is None else encode_filters(pseudonym, risk, status)
+                told = none if filtered is None else encode_filters(pseudonym, risk, status)
                 if not body.startswith(told, at):
                     damage = Damage(expected, "altered payload", "its filters are not what it says")
+                elif told == none and filtered is not None:
+                    damage = Damage(expected, "altered payload", "a filter stands there, all empty")
                 elif kind in _READ or expected in repeats or body[SALT + 4 : at] not in quoted:
                     damage = self._look_into(expected, kind, body, body[SALT + 4 : at], last)
             if damage:
@@ -258,6 +282,9 @@ class Walk:
             return Damage(
                 sequence, "erased payload present", "an erasure names it, yet it is there"
             )
+        if not is_left_erased(body):
+            told = "its erased payload is shorter than any payload was"
+            return Damage(sequence, "altered payload", told)
         return None
 
     def _look_into(
