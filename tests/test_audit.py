@@ -908,6 +908,21 @@ def test_the_last_day_of_all_has_no_end(decided, capsys):
     assert run_json(capsys, "list", "--until", "9999-12-31")[1]["records"] == every
 
 
+def test_verify_says_where_what_comes_next_cannot_be_signed(decided, capsys):
+    """The key is gone, or is no key: the chain holds, and that is told."""
+    key = decided / "checkpoint.key"
+    told = run_json(capsys, "verify")[1]["cannot_know"]
+    assert not any("can be signed" in sentence for sentence in told)
+    key.rename(decided / "kept.key")
+    code, without = run_json(capsys, "verify")
+    assert (code, without["ok"]) == (0, True)
+    said = "Whether what comes next can be signed: the key that the chain names is not here."
+    assert said in without["cannot_know"]
+    key.write_text("no key")
+    told = run_json(capsys, "verify")[1]["cannot_know"]
+    assert any("checkpoint.key must hold a private key" in sentence for sentence in told)
+
+
 def test_scores_that_are_not_there_are_not_compared(decided, tmp_path, capsys, monkeypatch):
     """Who names the scores to check is told where there are none."""
     monkeypatch.chdir(tmp_path)

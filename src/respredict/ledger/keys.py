@@ -252,6 +252,30 @@ def private_key(home: Path, public: bytes) -> Ed25519PrivateKey:
     raise LedgerDamageError(msg)
 
 
+def has_private(home: Path, public: bytes) -> bool:
+    """Return whether the key of the home that belongs to a public one can be read; change nothing.
+
+    Parameters
+    ----------
+    home : Path
+        ``RESPREDICT_HOME``.
+    public : bytes
+        What the chain names.
+
+    Returns
+    -------
+    bool
+        Whether later records can be signed here.
+
+    Raises
+    ------
+    LedgerDamageError, LedgerError
+        As of :func:`private_key`.
+    """
+    keys = (read_private(home / name) for name in (PRIVATE, NEXT))
+    return any(key is not None and public_bytes(key) == public for key in keys)
+
+
 def read_private(file: Path) -> Ed25519PrivateKey | None:
     """Read a private key; None if there is no such file."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
