@@ -74,6 +74,10 @@ def interop_schemas() -> dict[str, Schema]:
     dict of str to dict
         By name.
     """
+    return {**_fhir(), **_cds()}
+
+
+def _fhir() -> dict[str, Schema]:
     anything = {"type": "object", "description": "As the standard has it.", "examples": [{}]}
     return {
         "Evaluated": {
@@ -108,6 +112,11 @@ def interop_schemas() -> dict[str, Schema]:
                 }),
             }), minItems=1),
         }),
+    }  # fmt: skip
+
+
+def _cds() -> dict[str, Schema]:
+    return {
         "CdsServices": record("What CDS Hooks 2.0 calls discovery.", {
             "services": array("One a hook.", _open("A service.", {
                 "hook": text("When it is called.", "patient-view"),
