@@ -62,15 +62,19 @@ class Asked:
         The whole request as it came.
     key : str or None, default=None
         The Idempotency-Key.
+    promised : bytes or None, default=None
+        What the key stands for, where the request was made of it; the body if None.
     """
 
     actor: str
     body: bytes
     key: str | None = None
+    promised: bytes | None = None
 
     def idempotency(self) -> Idempotency | None:
         """Return the promise that a repeated request is the same one, if it was made."""
-        return None if self.key is None else Idempotency(self.key, self.body)
+        promised = self.body if self.promised is None else self.promised
+        return None if self.key is None else Idempotency(self.key, promised)
 
 
 class Decider:

@@ -75,7 +75,8 @@ async def called(request: Request) -> Response:
     cards: list[dict[str, Any]] = []
     if call.evaluation is not None:
         answer = await _decided(request, call.evaluation)
-        cards = [answer_card(answer, _assessment(answer, call.evaluation))]
+        assessment = _assessment(answer, call.evaluation)
+        cards = [answer_card(answer, call.evaluation, assessment)]
     elif call.problems:
         cards = [problem_card(call.problems)]
     return JSONResponse({"cards": cards})
@@ -117,7 +118,10 @@ async def _decided(request: Request, evaluation: Evaluation) -> dict[str, Any]:
     """Score the man and record it, as ``POST /v1/score`` does."""
     service, scope = request.app.state.service, request.scope
     body = json.dumps(evaluation.body, ensure_ascii=False).encode()
-    asked = Asked(scope["respredict.identity"].id, body, scope["respredict.idempotency_key"])
+    asked = Asked(
+        scope["respredict.identity"].id, body, scope["respredict.idempotency_key"],
+        promised=scope["respredict.body"],
+    )  # fmt: skip
     man = read_request(evaluation.body)
     answer: dict[str, Any] = json.loads(await service.decider.decide(service.scorer, man, asked))
     return answer

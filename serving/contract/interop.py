@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from respredict.interop.codes import LOINC, UCUM
-from respredict.interop.evaluation import BUNDLES
 from respredict.interop.hooks import SERVICES
+from respredict.interop.resources import BUNDLES, MOST
 from serving.contract.fields import Schema, array, record, text
 
 __all__ = ["BUNDLE", "CALL", "FEEDBACK", "interop_schemas"]
@@ -87,7 +87,7 @@ def _fhir() -> dict[str, Schema]:
                     "resourceType": text("Its kind.", "Bundle", const="Bundle"),
                     "type": text("Read, whatever it is; a transaction is not executed.",
                                  "collection", enum=list(BUNDLES)),
-                    "entry": array("Its resources.", anything, maxItems=1000),
+                    "entry": array("Its resources.", anything, maxItems=MOST),
                 }, needed=("resourceType", "type")),
                 _open("Parameters, as the OperationDefinition says.", {
                     "resourceType": text("Its kind.", "Parameters", const="Parameters"),

@@ -22,7 +22,7 @@ NOW = datetime.datetime(2026, 10, 20, 8, 15, tzinfo=datetime.UTC)
 TYPES = {
     "invalid", "structure", "required", "value", "security", "login", "forbidden", "not-supported",
     "not-found", "too-long", "code-invalid", "conflict", "transient", "timeout", "throttled",
-    "exception", "business-rule",
+    "exception", "business-rule", "incomplete",
 }  # fmt: skip
 
 
@@ -54,6 +54,26 @@ def test_an_answer_is_a_risk_assessment(answered):
     assert "percentage" in notes
     assert "Use: demonstration" in notes
     assert f"record 1841 of the ledger, hash {'ab' * 32}" in notes
+
+
+def test_the_days_count_from_the_start_of_anastrozole(answered):
+    """Where it has begun; and what was told of his treatment needs no note."""
+    answer, evaluation = answered()
+    treatment = {"testosterone": "never", "anastrozole_since": "2026-10-10"}
+    asked = type(evaluation)({**evaluation.body, "treatment": treatment}, (), "")
+    told = risk_assessment(answer, asked, now=NOW)
+    assert told["prediction"][0]["whenPeriod"] == {"start": "2026-12-09", "end": "2027-07-07"}
+    said = "Whether he takes or took testosterone was not told"
+    assert not any(said in note["text"] for note in told["note"])
+    plain = risk_assessment(answer, evaluation, now=NOW)
+    assert any(said in note["text"] for note in plain["note"])
+
+
+def test_notices_go_along(answered):
+    """Off-label use, consent, tapering: as with the plain answer."""
+    answer, evaluation = answered()
+    told = {note["text"] for note in risk_assessment(answer, evaluation, now=NOW)["note"]}
+    assert {notice["text"] for notice in answer["notices"]} <= told
 
 
 def test_without_a_probability_it_says_why(answered, without_lh):

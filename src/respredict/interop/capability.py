@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from respredict import __version__
-from respredict.interop.evaluation import BUNDLES, PARAMETERS
+from respredict.interop.evaluation import PARAMETERS
+from respredict.interop.resources import BUNDLES
 
 __all__ = ["OPERATION", "capability_statement", "operation_definition"]
 
@@ -16,7 +17,7 @@ _MEANT = {
     "observations": ("Bundle", "Patient and Observations of one man; " + ", ".join(BUNDLES)),
     "subject": ("Reference", "Whose they are, where the Observations do not say it."),
     "reference": ("string", "A local pseudonym, kept erasable with the decision. Never a name."),
-    "treatment": ("", "What he takes or took; what is left out is unknown."),
+    "treatment": ("", "What he takes or took; needed where the Bundle names such a medicine."),
 }
 _PARTS = {
     "testosterone": ("code", "never, past or current."),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from respredict.errors import Problem
+from respredict.interop.evaluation import Evaluation
+from respredict.interop.risk_assessment import treatment_notes
 from respredict.words.phrases import percent, span
 
 __all__ = ["answer_card", "problem_card"]
@@ -15,15 +18,20 @@ _SOURCE = {"label": "respredict"}
 _LONGEST = 139  # a summary has fewer than 140 characters
 
 
-def answer_card(answer: Mapping[str, Any], assessment: Mapping[str, Any]) -> dict[str, Any]:
+def answer_card(
+    answer: Mapping[str, Any], evaluation: Evaluation, assessment: Mapping[str, Any]
+) -> dict[str, Any]:
     """Write an answer as a card; its uuid is that of the decision.
 
     Parameters
     ----------
     answer : mapping
         As ``POST /v1/score`` gives it.
+    evaluation : Evaluation
+        What was asked.
     assessment : mapping
-        The same as a RiskAssessment, which may be filed.
+        The same as a RiskAssessment, which may be filed where it holds a probability that is
+        no demonstration.
 
     Returns
     -------
@@ -42,10 +50,14 @@ def answer_card(answer: Mapping[str, Any], assessment: Mapping[str, Any]) -> dic
         statement = answer["explanation"]["statement"]
     if answer["model"]["use"] == "demonstration":
         summary += ". Demonstration only"
-    cautions = "".join(f"\n* {caution['text']}" for caution in answer["cautions"])
+    told = [*treatment_notes(evaluation), *(c["text"] for c in answer["cautions"])]
+    told += [notice["text"] for notice in answer["notices"]]
+    cautions = "".join(f"\n* {text}" for text in told)
     ledger = answer["ledger"]
     recorded = f"Decision {answer['decision_id']}, record {ledger['sequence']} of the ledger."
     card = _card(answer["decision_id"], summary, f"{statement}{cautions}\n\n{recorded}")
+    if improvement is None or answer["model"]["use"] == "demonstration":
+        return card  # nothing that belongs into a chart
     action = {"type": "create", "description": "File this assessment", "resource": assessment}
     suggestion = {"label": "File this assessment", "uuid": str(uuid.uuid4()), "actions": [action]}
     return {**card, "selectionBehavior": "any", "suggestions": [suggestion]}
@@ -70,10 +82,15 @@ def problem_card(problems: Iterable[Problem]) -> dict[str, Any]:
     >>> card["summary"]
     'No semen improvement score: 1 thing to mend'
     """
-    lines = [f"* {problem}" for problem in problems]
+    lines = [f"* {_plain(str(problem))}" for problem in problems]
     things = "thing" if len(lines) == 1 else "things"
     summary = f"No semen improvement score: {len(lines)} {things} to mend"
     return _card(str(uuid.uuid4()), summary, "\n".join(lines))
+
+
+def _plain(text: str) -> str:
+    """Return text that Markdown shows as it stands: what was sent may stand in it."""
+    return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", text)
 
 
 def _card(name: str, summary: str, detail: str) -> dict[str, Any]:

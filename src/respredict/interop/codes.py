@@ -1,8 +1,8 @@
 """Which LOINC codes are read as what, in which UCUM units: nothing else is taken.
 
 To read another code, add a row here. A code says whether mass or substance is measured, so
-each has its own units. Codes of free testosterone are known, so that they are never taken
-for total; what else a resource holds is passed over.
+each has its own units. Codes of free testosterone are known, so that it is never taken for
+total; what else a resource holds is passed over.
 
 Source of the codes: LOINC (http://loinc.org), as their laboratories' catalogues show them.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from respredict.schema.analytes import ANALYTES
 
-__all__ = ["CODES", "LOINC", "UCUM", "Code", "find_unit"]
+__all__ = ["CODES", "FREE", "LOINC", "UCUM", "Code", "find_alias", "find_unit"]
 
 LOINC = "http://loinc.org"
 UCUM = "http://unitsofmeasure.org"
@@ -70,6 +70,9 @@ CODES: dict[str, Code] = {
     )
 }
 
+#: Free testosterone.
+FREE = frozenset({"2991-8", "14914-6"})
+
 #: UCUM units that a request does not take: the unit it takes, and how many of it one of these is.
 _CONVERTED: dict[str, dict[str, tuple[str, float]]] = {
     "testosterone": {"ng/mL": ("ng/dL", 100.0), "ug/L": ("ng/dL", 100.0), "ug/dL": ("ng/dL", 1e3)},
@@ -82,28 +85,53 @@ _CONVERTED: dict[str, dict[str, tuple[str, float]]] = {
 _ANALYTES = {of.name: of for of in ANALYTES}
 
 
-def find_unit(code: Code, written: str) -> tuple[str, float] | None:
-    """Return the unit of a request that a written unit becomes, and the factor.
+def find_unit(code: Code, written: object) -> tuple[str, float] | None:
+    """Return the unit of a request that a UCUM code becomes, and the factor.
 
     Parameters
     ----------
     code : Code
         Of the measurement.
-    written : str
-        UCUM, or an alias that a request takes.
+    written : object
+        As JSON has it.
 
     Returns
     -------
     tuple of str and float, or None
-        None if the unit is not one of this code's.
+        None if it is not one of this code's.
 
     Examples
     --------
-    >>> find_unit(CODES["2986-8"], "ng/mL"), find_unit(CODES["10501-5"], "mIU/mL")
+    >>> find_unit(CODES["2986-8"], "ng/mL"), find_unit(CODES["10501-5"], "m[IU]/mL")
     (('ng/dL', 100.0), ('m[IU]/mL', 1.0))
-    >>> find_unit(CODES["2986-8"], "nmol/L") is None
-    True
+    >>> find_unit(CODES["2986-8"], "nmol/L") is None, find_unit(CODES["10501-5"], "mIU/mL") is None
+    (True, True)
     """
+    return find_alias(code, written) if written in code.units else None
+
+
+def find_alias(code: Code, written: object) -> tuple[str, float] | None:
+    """Return the unit of a request that written words become, and the factor.
+
+    Parameters
+    ----------
+    code : Code
+        Of the measurement.
+    written : object
+        As JSON has it: UCUM, or an alias that a request takes.
+
+    Returns
+    -------
+    tuple of str and float, or None
+        None if it is not one of this code's.
+
+    Examples
+    --------
+    >>> find_alias(CODES["10501-5"], "mIU/mL"), find_alias(CODES["10501-5"], "mIU/L")
+    (('m[IU]/mL', 1.0), None)
+    """
+    if not isinstance(written, str):
+        return None
     if written in code.units and written in _CONVERTED.get(code.field, {}):
         return _CONVERTED[code.field][written]
     unit = _ANALYTES[code.field].find_unit(written) if code.field in _ANALYTES else None

@@ -15,9 +15,11 @@ from typing import Any
 
 from respredict.errors import Problem, RequestError
 from respredict.interop.codes import CODES, LOINC
-from respredict.interop.evaluation import Evaluation, entries, evaluation_of
+from respredict.interop.evaluation import Evaluation, evaluation_of
 from respredict.interop.issues import Issue
-from respredict.interop.observations import Resource
+from respredict.interop.medicines import is_anastrozole
+from respredict.interop.observations import day_of
+from respredict.interop.resources import Resource, entries, is_patient
 from respredict.schema.reader import is_object, shown
 
 __all__ = ["SERVICES", "Call", "NotPrefetchedError", "discovery", "read_call", "read_feedback"]
@@ -32,8 +34,11 @@ _ASKED = (
     "testosterone", "estradiol", "lh", "fsh", "sperm_concentration", "semen_volume", "motility",
     "bmi", "weight", "height",
 )  # fmt: skip
+_MEDICATION = ("MedicationRequest", "MedicationStatement")
 _A_KEY = 20  # Observations of one kind, the newest first
-_DRUG = re.compile(r"\b(anastrozole|arimidex)\b", re.IGNORECASE)
+_MOST_CARDS = 50
+_OUTCOME = "OperationOutcome"
+_WITHDRAWN = ("cancelled", "entered-in-error", "stopped", "completed")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -76,6 +81,7 @@ def discovery() -> dict[str, Any]:
         + f"&_count={_A_KEY}&_sort=-date"
         for field in _ASKED
     }
+    prefetch |= {kind: f"{kind}?patient={{{{context.patientId}}}}" for kind in _MEDICATION}
     said = {
         "patient-view": "Tells the probability when his record is opened.",
         "order-select": "Tells the probability when anastrozole is selected in an order.",
@@ -128,19 +134,26 @@ def read_call(service: str, body: object, *, today: datetime.date) -> Call:
         _add(issues, "hookInstance", "be a UUID", named, "Make one for each call")
     context = called.get("context")
     whose = context.get("patientId") if is_object(context) else None
-    if not isinstance(whose, str) or not whose:
-        _add(issues, "context.patientId", "be given", whose, "Send the id of the patient")
+    if not isinstance(whose, str) or not is_patient(f"Patient/{whose}"):
+        _add(issues, "context.patientId", "be the id of a Patient", whose, "Send it")
     if issues:
         raise RequestError(issues)
     assert is_object(context)
-    if hook == "order-select" and not _selects(context):
+    if hook == "order-select" and not _selects(context, str(whose)):
         return Call(None)
-    found = _prefetched(called.get("prefetch"), issues)
+    found: list[Resource] = []
+    problems: tuple[Problem, ...] = ()
+    evaluation = None
     try:
+        found = _prefetched(called.get("prefetch"), issues)
         evaluation = evaluation_of(found, issues, today=today, subject=f"Patient/{whose}")
     except RequestError as error:
-        return Call(None, error.problems)
-    return Call(evaluation)
+        problems = error.problems
+    if hook == "patient-view" and found and _is_silent(found, problems):
+        return Call(None)
+    if hook == "patient-view" and evaluation and not {"testosterone", "lh"} & set(evaluation.body):
+        return Call(None)
+    return Call(evaluation, problems)
 
 
 def read_feedback(body: object) -> list[tuple[str, str]]:
@@ -166,14 +179,15 @@ def read_feedback(body: object) -> list[tuple[str, str]]:
     >>> read_feedback({"feedback": [{"card": "4e0a3a1e-3283-4575-ab82-028d55fe2719",
     ...     "outcome": "overridden", "outcomeTimestamp": "2026-10-02T08:15:00Z",
     ...     "overrideReason": {"userComment": "FSH was drawn late"}}]})
-    [('4e0a3a1e-3283-4575-ab82-028d55fe2719', 'overridden: FSH was drawn late')]
+    [('4e0a3a1e-3283-4575-ab82-028d55fe2719', 'overridden on 2026-10-02: FSH was drawn late')]
     """
     told = body.get("feedback") if is_object(body) else None
     issues: list[Issue] = []
-    if not isinstance(told, list) or not told:
-        _add(issues, "feedback", "be an array of at least one", told, "Send it as CDS Hooks has it")
+    if not isinstance(told, list) or not 0 < len(told) <= _MOST_CARDS:
+        rule = f"be an array of 1 to {_MOST_CARDS}"
+        _add(issues, "feedback", rule, told, "Send it as CDS Hooks has it")
         raise RequestError(issues)
-    found = []
+    found: dict[tuple[str, str], None] = {}
     for i, one in enumerate(told):
         at, said = f"feedback[{i}]", one if is_object(one) else {}
         card, outcome = said.get("card"), said.get("outcome")
@@ -181,16 +195,23 @@ def read_feedback(body: object) -> list[tuple[str, str]]:
             _add(issues, f"{at}.card", "be the uuid of a card", card, "Send the card's uuid")
         if outcome not in _OUTCOMES:
             _add(issues, f"{at}.outcome", "be accepted or overridden", outcome, "Send one of them")
-        if not isinstance(said.get("outcomeTimestamp"), str):
-            _add(issues, f"{at}.outcomeTimestamp", "be given", said.get("outcomeTimestamp"),
-                 "Send when it was done")  # fmt: skip
-        reason = said.get("overrideReason")
-        comment = reason.get("userComment") if is_object(reason) else None
-        words = f": {comment}" if isinstance(comment, str) and comment.strip() else ""
-        found.append((str(card), f"{outcome}{words}"))
+        when = said.get("outcomeTimestamp")
+        if day_of(when) is None:
+            _add(issues, f"{at}.outcomeTimestamp", "be a time", when, "Send when it was done")
+        found[str(card), f"{outcome} on {day_of(when)}{_why(said.get('overrideReason'))}"] = None
     if issues:
         raise RequestError(issues)
-    return found
+    return list(found)
+
+
+def _why(reason: object) -> str:
+    """Return the reason of a clinician in words: the coded one, and his own."""
+    if not is_object(reason):
+        return ""
+    coded = reason.get("reason")
+    words = [coded.get("display") or coded.get("code") if is_object(coded) else None]
+    told = [w for w in (*words, reason.get("userComment")) if isinstance(w, str) and w.strip()]
+    return f": {'; '.join(told)}" if told else ""
 
 
 def _add(issues: list[Issue], field: str, rule: str, got: object, remedy: str) -> None:
@@ -198,44 +219,57 @@ def _add(issues: list[Issue], field: str, rule: str, got: object, remedy: str) -
     issues.append(Issue(field, rule, what, remedy, code="structure"))
 
 
-def _selects(context: Mapping[Any, Any]) -> bool:
-    """Whether one of the drafts that are selected orders anastrozole, by what it is called."""
+def _selects(context: Mapping[Any, Any], whose: str) -> bool:
+    """Whether one of the drafts that are selected orders anastrozole for this man."""
     drafts, chosen = context.get("draftOrders"), context.get("selections")
     listed = drafts.get("entry") if is_object(drafts) else None
-    for entry in listed if isinstance(listed, list) else ():
-        order = entry.get("resource") if is_object(entry) else None
-        if not is_object(order):
-            continue
-        name = f"{order.get('resourceType')}/{order.get('id')}"
-        if isinstance(chosen, list) and chosen and name not in chosen:
-            continue
-        if _names_drug(order.get("medicationCodeableConcept")):
-            return True
-    return False
-
-
-def _names_drug(concept: object) -> bool:
-    if not is_object(concept):
-        return False
-    codings = concept.get("coding")
-    words = [concept.get("text")]
-    words += (
-        [c.get("display") for c in codings if is_object(c)] if isinstance(codings, list) else []
+    inner = (
+        [one.get("resource") for one in listed if is_object(one)]
+        if isinstance(listed, list)
+        else []
     )
-    return any(isinstance(word, str) and _DRUG.search(word) for word in words)
+    found = [
+        Resource("context.draftOrders", one)
+        for one in inner
+        if is_object(one) and isinstance(one.get("resourceType"), str)
+    ]
+    return any(
+        one.kind == "MedicationRequest"
+        and not (isinstance(chosen, list) and chosen and one.relative not in chosen)
+        and one.body.get("status") not in _WITHDRAWN
+        and one.body.get("doNotPerform") is not True
+        and _is_of(one.body.get("subject"), whose)
+        and is_anastrozole(one.body, found)
+        for one in found
+    )
+
+
+def _is_of(subject: object, whose: str) -> bool:
+    reference = subject.get("reference") if is_object(subject) else None
+    return reference is None or str(reference).split("/_history/")[0].endswith(f"Patient/{whose}")
 
 
 def _prefetched(given: object, issues: list[Issue]) -> list[Resource]:
     """Return every resource that was prefetched, with its place."""
-    if not is_object(given) or not any(value is not None for value in given.values()):
+    told = {k: v for k, v in given.items() if v is not None} if is_object(given) else {}
+    failed = [k for k, v in told.items() if is_object(v) and v.get("resourceType") == _OUTCOME]
+    if len(failed) == len(told):
         raise NotPrefetchedError
     found: list[Resource] = []
-    for key, value in given.items():
+    for key, value in told.items():
         at = f"prefetch.{key}"
         if is_object(value) and value.get("resourceType") == "Bundle":
             found += entries(value, at, issues)
         elif is_object(value) and isinstance(value.get("resourceType"), str):
             found.append(Resource(at, value))
-        elif value is not None:
+        else:
             _add(issues, at, "be a resource", value, "Send what the prefetch template asks for")
     return found
+
+
+def _is_silent(found: list[Resource], problems: tuple[Problem, ...]) -> bool:
+    """Whether nothing is said where a record is opened: no man of an age, or nothing measured."""
+    women = any(one.kind == "Patient" and one.body.get("gender") not in (None, "male")
+                for one in found)  # fmt: skip
+    too_young_or_old = any(p.field == "age" and p.got != "nothing" for p in problems)
+    return women or too_young_or_old or not any(one.kind == "Observation" for one in found)

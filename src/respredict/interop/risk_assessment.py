@@ -13,9 +13,10 @@ from typing import Any
 
 from respredict.interop.codes import UCUM
 from respredict.interop.evaluation import Evaluation
+from respredict.interop.observations import day_of
 from respredict.outcome import WINDOW_DAYS
 
-__all__ = ["INTERVAL", "REDRAW", "risk_assessment"]
+__all__ = ["INTERVAL", "REDRAW", "risk_assessment", "treatment_notes"]
 
 INTERVAL = "urn:respredict:fhir:probability-interval"
 REDRAW = "urn:respredict:fhir:redraw-interval"
@@ -66,9 +67,9 @@ def risk_assessment(
         "occurrenceDateTime": now.isoformat(timespec="seconds"),
         "performer": {"reference": "#model"},
         "basis": [{"reference": reference} for reference in evaluation.basis],
-        "prediction": _predictions(answer, now.date()),
+        "prediction": _predictions(answer, _start(evaluation, now.date())),
         "mitigation": _NO_ADVICE,
-        "note": [{"text": text} for text in _notes(answer, ledger)],
+        "note": [{"text": text} for text in _notes(answer, evaluation, ledger)],
     }
     return {name: value for name, value in told.items() if value != []}
 
@@ -130,8 +131,37 @@ def _percent(share: float) -> float:
     return float(f"{100.0 * share:.12g}")
 
 
-def _notes(answer: Mapping[str, Any], ledger: Mapping[str, Any]) -> list[str]:
+def _start(evaluation: Evaluation, today: datetime.date) -> datetime.date:
+    """Return from when the days count: the start of anastrozole, if it has begun."""
+    treatment = evaluation.body.get("treatment") or {}
+    return day_of(treatment.get("anastrozole_since")) or today
+
+
+def treatment_notes(evaluation: Evaluation) -> list[str]:
+    """Return what whoever reads a score must know where nobody told what he takes.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        What was asked.
+
+    Returns
+    -------
+    list of str
+        A sentence, or nothing.
+    """
+    told = evaluation.body.get("treatment") or {}
+    if told.get("testosterone") is not None:
+        return []
+    told = "Whether he takes or took testosterone was not told; the score is for a man who does not"
+    return [f"{told} and did not."]
+
+
+def _notes(
+    answer: Mapping[str, Any], evaluation: Evaluation, ledger: Mapping[str, Any]
+) -> list[str]:
     notes = [_PERCENT, f"Use: {answer['model']['use']}. Status: {answer['status']}."]
-    notes += [caution["text"] for caution in answer["cautions"]]
+    notes += treatment_notes(evaluation)
+    notes += [of["text"] for of in (*answer["cautions"], *answer["notices"])]
     recorded = f"Recorded as decision {answer['decision_id']}, record {ledger['sequence']}"
     return [*notes, f"{recorded} of the ledger, hash {ledger['hash']}."]
