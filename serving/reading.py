@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
@@ -14,8 +13,6 @@ __all__ = ["Message", "Receive", "check_media_type", "emptied", "read_body"]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
-#: Of a body that is announced as too large, so much is taken and thrown away.
-_DISCARDED_BYTES, _DISCARD_SECONDS = 16 * 1024**2, 2.0
 #: The rest of such a body is not waited for.
 _CLOSE = ((b"connection", b"close"),)
 
@@ -72,8 +69,6 @@ async def read_body(
     """
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced[:20]) > most:
-        if b"expect" not in headers:  # who asks first whether to send has not sent
-            await _discard(receive)
         raise _too_large(most)
     parts: list[bytes] = []
     size = 0
@@ -93,18 +88,6 @@ async def read_body(
     except TimeoutError as error:
         detail = f"Send the whole body within {seconds:g} seconds."
         raise RefusedError("too-slow", detail, headers=_CLOSE) from error
-
-
-async def _discard(receive: Receive) -> None:
-    """Take some of a body that is refused: most clients read no answer before all is sent."""
-    left = _DISCARDED_BYTES
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_DISCARD_SECONDS):
-            while left > 0:
-                message = await receive()
-                left -= len(message.get("body", b""))
-                if message["type"] == "http.disconnect" or not message.get("more_body"):
-                    return
 
 
 def _too_large(most: int) -> RefusedError:

@@ -70,12 +70,6 @@ def test_the_desk_sums_over_workers_also_over_those_that_ended(service):
     assert sorted(map(float, counted)) == sorted(map(float, expected.values()))
 
 
-def test_who_sends_all_of_a_body_first_is_told_that_it_is_too_large(service):
-    """The answer is not lost in a connection that is reset while he sends."""
-    for _ in range(5):
-        assert service.ask("POST", "/v1/score/batch", b" " * 6_000_000)[0] == 413
-
-
 def test_the_desk_says_since_when(service):
     """The start of the service, not of the worker that answers."""
     (since,) = re.findall(r"since the service was started, (.{19}) UTC", desk(service)[1])
