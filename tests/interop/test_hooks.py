@@ -102,6 +102,9 @@ def test_a_search_that_failed_is_not_a_value_that_is_missing():
     failed = {"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}
     call = read(prefetch={"all": bundle(), "estradiol": failed})
     assert [(p.code, p.field) for p in call.problems] == [("incomplete", "prefetch.estradiol")]
+    man = bundle()["entry"][0]["resource"]
+    call = read(prefetch={"patient": man, "testosterone": failed, "lh": failed})
+    assert {p.field for p in call.problems} == {"prefetch.testosterone", "prefetch.lh"}
     with pytest.raises(NotPrefetchedError):
         read(prefetch={"patient": failed, "lh": failed})
 
@@ -150,6 +153,7 @@ def test_what_is_no_call_is_refused(changes, field):
         {"resourceType": "Medication", "id": "m", "code": {"text": "Arimidex"}}]), True),
     (order(doNotPerform=True), False), (order(status="cancelled"), False),
     (order(subject={"reference": "Patient/999"}), False),
+    (order(subject={"reference": "NotPatient/17"}), False),
     (order(subject={"reference": "Patient/17"}), True),
 ])  # fmt: skip
 def test_an_order_is_spoken_of_where_it_is_for_anastrozole(context, speaks):

@@ -19,6 +19,7 @@ from respredict.interop.evaluation import Evaluation, evaluation_of
 from respredict.interop.issues import Issue
 from respredict.interop.medicines import is_anastrozole
 from respredict.interop.observations import day_of
+from respredict.interop.person import is_same
 from respredict.interop.resources import Resource, entries, is_patient
 from respredict.schema.reader import is_object, shown
 
@@ -246,7 +247,7 @@ def _selects(context: Mapping[Any, Any], whose: str) -> bool:
 
 def _is_of(subject: object, whose: str) -> bool:
     reference = subject.get("reference") if is_object(subject) else None
-    return reference is None or str(reference).split("/_history/")[0].endswith(f"Patient/{whose}")
+    return reference is None or is_same(str(reference), f"Patient/{whose}")
 
 
 def _prefetched(given: object, issues: list[Issue]) -> list[Resource]:
@@ -272,4 +273,6 @@ def _is_silent(found: list[Resource], problems: tuple[Problem, ...]) -> bool:
     women = any(one.kind == "Patient" and one.body.get("gender") not in (None, "male")
                 for one in found)  # fmt: skip
     too_young_or_old = any(p.field == "age" and p.got != "nothing" for p in problems)
-    return women or too_young_or_old or not any(one.kind == "Observation" for one in found)
+    # A search that failed may have been for what was measured.
+    measured = any(one.kind in ("Observation", _OUTCOME) for one in found)
+    return women or too_young_or_old or not measured

@@ -10,7 +10,7 @@ from respredict.interop.observations import Reading, day_of
 from respredict.interop.resources import Resource, is_patient
 from respredict.schema.reader import is_object, shown
 
-__all__ = ["age_of", "check_man", "subject_of"]
+__all__ = ["age_of", "check_man", "is_same", "subject_of"]
 
 #: Days after which an age that was told is another.
 _YEAR = 366
@@ -66,13 +66,13 @@ def subject_of(
     if patients and not names:
         issues.append(Issue(f"{patients[0].path}.id", "be given", "nothing",
                             "Name the man, as his Observations do", code="required"))  # fmt: skip
-    if given and names and not any(_same(given, name) for name in names):
+    if given and names and not any(is_same(given, name) for name in names):
         issues.append(Issue(f"{patients[0].path}.id", "be the man asked for", "another",
                             "Send the man himself", code="business-rule"))  # fmt: skip
     told = [(one, _reference(one, issues)) for one in observations]
     names = names or [given or next((reference for _, reference in told if reference), "")]
     for one, reference in told:
-        if reference and not any(_same(reference, name) for name in names):
+        if reference and not any(is_same(reference, name) for name in names):
             issues.append(Issue(f"{one.path}.subject", "be about one man", "another subject",
                                 "Send the Observations of one man",
                                 code="business-rule"))  # fmt: skip
@@ -135,7 +135,23 @@ def _reference(one: Resource, issues: list[Issue]) -> str:
     return ""
 
 
-def _same(one: str, other: str) -> bool:
-    """Whether two references mean one man, whatever the version; two servers' ids do not."""
+def is_same(one: str, other: str) -> bool:
+    """Return whether two references mean one man, whatever the version; two servers' ids do not.
+
+    Parameters
+    ----------
+    one, other : str
+        References to a Patient.
+
+    Returns
+    -------
+    bool
+        Whether they do.
+
+    Examples
+    --------
+    >>> is_same("Patient/17", "https://a/fhir/Patient/17/_history/2")
+    True
+    """
     short, long = sorted((one.split("/_history/")[0], other.split("/_history/")[0]), key=len)
     return short == long or (short.startswith("Patient/") and long.endswith(f"/{short}"))

@@ -86,9 +86,9 @@ def _device(model: Mapping[str, Any], version: str) -> dict[str, Any]:
     }
 
 
-def _predictions(answer: Mapping[str, Any], today: datetime.date) -> list[dict[str, Any]]:
+def _predictions(answer: Mapping[str, Any], start: datetime.date) -> list[dict[str, Any]]:
     improvement = answer.get("improvement")
-    period = _period(today)
+    period = _period(start)
     if improvement is None:
         outcome = {"text": "Semen category better than before"}
         return [{"outcome": outcome, "whenPeriod": period, "rationale": answer["statement"]}]
@@ -112,8 +112,8 @@ def _predictions(answer: Mapping[str, Any], today: datetime.date) -> list[dict[s
     return [better, {**worse, "whenPeriod": period}]
 
 
-def _period(today: datetime.date) -> dict[str, str]:
-    first, last = (today + datetime.timedelta(days=days) for days in WINDOW_DAYS)
+def _period(start: datetime.date) -> dict[str, str]:
+    first, last = (start + datetime.timedelta(days=days) for days in WINDOW_DAYS)
     return {"start": first.isoformat(), "end": last.isoformat()}
 
 
@@ -150,11 +150,11 @@ def treatment_notes(evaluation: Evaluation) -> list[str]:
     list of str
         A sentence, or nothing.
     """
-    told = evaluation.body.get("treatment") or {}
-    if told.get("testosterone") is not None:
+    treatment = evaluation.body.get("treatment") or {}
+    if treatment.get("testosterone") is not None:
         return []
-    told = "Whether he takes or took testosterone was not told; the score is for a man who does not"
-    return [f"{told} and did not."]
+    told = "Whether he takes or took testosterone was not told"
+    return [f"{told}; the score is for a man who does not and did not."]
 
 
 def _notes(
